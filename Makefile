@@ -1,0 +1,79 @@
+# One target per thing a person wants; `make` alone lists them.
+# Needs only make, Python >= 3.11 and a package index; pip's own settings (environment, pip.conf) are honoured.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export PYTHON
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCK := requirements/dev.txt
+SOURCES := schemas services tests
+
+# Choices of `make test`; empty means: take the best that is there (README, "Testing").
+KAFKA ?=
+POSTGRES ?=
+RECORDED ?=
+PYTEST ?=
+
+.PHONY: help env lock run test check format schemas docs clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' \
+	  | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+env: $(STAMP) ## Make .venv from the lock (cheap when nothing changed)
+	@:
+
+# The project itself is installed editable and without asking the index again: everything it needs is in the lock.
+$(STAMP): $(LOCK) pyproject.toml
+	@python="$$(.ci/find-python)"; \
+	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then \
+	  echo "env: $(VENV) with $$("$$python" --version)"; rm -rf $(VENV); "$$python" -m venv $(VENV); fi
+	@echo "env: installing the lock, $(LOCK)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $(LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+lock: env ## Pin every dependency again from pyproject.toml (add UPGRADE=1 to move versions)
+	@compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header"; \
+	$$compile pyproject.toml $(if $(UPGRADE),--upgrade) --all-extras --output-file requirements/dev.txt; \
+	pinned="--constraint requirements/dev.txt --output-file"; \
+	$$compile pyproject.toml --extra local $$pinned requirements/local.txt; \
+	$$compile pyproject.toml $$pinned requirements/runtime.txt; \
+	echo hatchling | $$compile - $$pinned requirements/build.txt; \
+		if grep -n '://' requirements/*.txt; then echo "lock: an index address got into the lock" >&2; exit 1; fi
+
+run: env ## The whole of Trackfold on this machine: database, broker, services, a simulated shop and carriers
+	@exec $(BIN)/python -m services.local
+
+test: env ## All tests: KAFKA=docker|apache|embedded POSTGRES=docker|url|embedded RECORDED="DIR ..." PYTEST="more arguments"
+	@exec $(BIN)/python -m pytest $(if $(KAFKA),--kafka=$(KAFKA)) $(if $(POSTGRES),--postgres=$(POSTGRES)) \
+	  $(foreach folder,$(RECORDED),--recorded=$(folder)) $(PYTEST)
+
+check: env ## Everything that can be said without running the program: style, types, import law, generated files, deploy files
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.export --check
+	$(BIN)/python -m services.local.settings_table --check
+	@if [ -d deploy ]; then files="$$(find deploy .ci -name '*.yaml' -o -name '*.yml')"; \
+	  if [ -n "$$files" ]; then echo "$(BIN)/yamllint"; $(BIN)/yamllint --strict $$files; fi; \
+	  for file in $$(find deploy -name Containerfile); do echo "$(BIN)/hadolint $$file"; $(BIN)/hadolint "$$file"; done; fi
+
+format: env ## Put the code into the one format
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+schemas: env ## Write the JSON Schema files again from the models
+	$(BIN)/python -m schemas.export
+
+docs: env ## Write .env.example and the settings table of deploy/README.md again from the settings
+	$(BIN)/python -m services.local.settings_table
+
+clean: ## Remove everything that was built here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,70 @@
+"""What all contract models share: frozen models, bounded text, aware times.
+
+Bounds are here so that nothing that parses can be refused later by Postgres (NUL, lone surrogates, huge numbers) or
+grow a message without end. Free text is cleaned and cut; identifiers that do not fit are errors, because cutting one
+would make it another's.
+"""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+#: Characters that carry no meaning for us but can break displays: controls, bidi overrides, zero-width joiners.
+_UNWANTED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def clean_text(text: str) -> str:
+    """Return `text` without control and formatting characters; line breaks and tabs become spaces."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    spaced = (" " if char in "\r\n\t" else char for char in text)
+    return "".join(char for char in spaced if unicodedata.category(char) not in _UNWANTED_CATEGORIES).strip()
+
+
+def _cut(limit: int) -> BeforeValidator:
+    def clean_and_cut(value: object) -> object:
+        return clean_text(value)[:limit].rstrip() if isinstance(value, str) else value
+
+    return BeforeValidator(clean_and_cut)
+
+
+def _clean_identifier(value: str) -> str:
+    if clean_text(value) != value or not value:
+        message = "an identifier is not empty and holds no control characters"
+        raise ValueError(message)
+    return value
+
+
+def _within_range(value: datetime) -> datetime:
+    if not _EARLIEST <= value <= _LATEST:
+        message = "a time lies between 1990 and 2200"
+        raise ValueError(message)
+    return value
+
+
+Identifier = Annotated[str, StringConstraints(strip_whitespace=True, max_length=128), AfterValidator(_clean_identifier)]
+"""A foreign id: kept letter for letter, at most 128 characters, no control characters."""
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+"""A member of an open vocabulary: readers that do not know it keep it and let it move nothing."""
+
+ShortText = Annotated[str, _cut(200)]
+LongText = Annotated[str, _cut(1000)]
+
+Instant = Annotated[AwareDatetime, AfterValidator(_within_range)]
+"""An RFC 3339 time with an offset, between 1990 and 2200. The offset that was sent is kept."""
+
+Quantity = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class Model(BaseModel):
+    """Base of all contract models: frozen, unknown fields ignored, and no input in error texts (it may be personal)."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )

@@ -1,0 +1,91 @@
+"""Dead letters: records that could not be applied, with coordinates, reason and bytes (topic `dead-letters.v1`).
+
+Replay and discard are further records under the same key. Records of `order.events.v1` hold contacts, so theirs carry
+a hash only; replay reads the source topic.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter
+
+from schemas.base import Instant, LongText, Model, ShortText, Word
+
+#: Topics whose bytes never leave them.
+BYTES_STAY: Final = frozenset({"order.events.v1"})
+
+
+class DeadLetter(Model):
+    """One record that was set aside, or what was later done with it."""
+
+    action: Word = "quarantined"
+    """`quarantined`, `replayed` or `discarded`."""
+    service: Word
+    topic: ShortText
+    partition: Annotated[int, Field(ge=0)]
+    offset: Annotated[int, Field(ge=0)]
+    reason: Word
+    """Short and bounded: also the metric's label."""
+    detail: LongText | None = None
+    """What was wrong, never the input itself."""
+    key_base64: str | None = None
+    value_base64: str | None = None
+    value_sha256: str | None = None
+    headers: tuple[tuple[ShortText, str | None], ...] = ()
+    """Names and base64 values."""
+    at: Instant
+    author: ShortText | None = None
+
+    @property
+    def key(self) -> str:
+        """The Kafka key: the coordinates of the source record."""
+        return dead_letter_key(self.topic, self.partition, self.offset)
+
+    @property
+    def value(self) -> bytes | None:
+        """The original bytes, where they were kept."""
+        return None if self.value_base64 is None else base64.b64decode(self.value_base64)
+
+
+def dead_letter_key(topic: str, partition: int, offset: int) -> str:
+    """Return `topic/partition/offset`."""
+    return f"{topic}/{partition}/{offset}"
+
+
+def quarantine(  # noqa: PLR0913 - the coordinates of a record, all keyword-only
+    service: str,
+    topic: str,
+    *,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Sequence[tuple[str, bytes | None]],
+    reason: str,
+    detail: str | None,
+    at: Instant,
+) -> DeadLetter:
+    """Return the dead letter of one record; `order.events.v1` keeps only coordinates and a hash."""
+    keep = topic not in BYTES_STAY
+    return DeadLetter(
+        service=service,
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        reason=reason,
+        detail=detail,
+        key_base64=_base64(key) if keep else None,
+        value_base64=_base64(value) if keep else None,
+        value_sha256=None if value is None else hashlib.sha256(value).hexdigest(),
+        headers=tuple((name, _base64(content)) for name, content in headers[:100]) if keep else (),
+        at=at,
+    )
+
+
+def _base64(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data).decode()
+
+
+DEAD_LETTER: Final[TypeAdapter[DeadLetter]] = TypeAdapter(DeadLetter)

@@ -1,0 +1,158 @@
+"""Status messages: the whole state of an order and what just changed (`order.status.v1`, `order.snapshots.v1`).
+
+Every message carries everything, so a reader needs no history: it keeps the message with the highest `version` per
+key. A snapshot is the same bytes. No contact ever stands here.
+"""
+
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter
+
+from schemas.base import Identifier, LongText, Model, ShortText, Word
+from schemas.order_events import Window
+from schemas.scans import Place
+
+Time = Annotated[str, Field(max_length=40)]
+"""RFC 3339. Times of scans keep the carrier's wall clock and offset; all others are UTC."""
+
+
+class Display(Model):
+    """The state in words for a customer, from the one table of words."""
+
+    status: ShortText
+    sentence: LongText
+    next: LongText
+    """What happens next."""
+    acts: Word
+    """Who acts next: `nobody`, `shop`, `carrier` or `customer`."""
+
+
+class ReachedMilestone(Model):
+    """A milestone that was reached, once per occasion."""
+
+    name: Word
+    occasion: ShortText
+    """Local date (out for delivery, attempted), the claim or the correction's key (delivered)."""
+    event_key: ShortText
+    at: Time
+    inferred: bool = False
+    """Implied by a later scan, or only by a summary: shown, never told."""
+
+
+class ConditionState(Model):
+    """An open condition: since when, and by which event."""
+
+    name: Word
+    since: Time
+    event_key: ShortText
+
+
+class ParcelLine(Model):
+    """So many units of a line travel in this parcel."""
+
+    line: Identifier
+    quantity: int
+
+
+class LastScan(Model):
+    """The newest thing the carrier said, as shown to people."""
+
+    at: Time
+    time_precision: Word
+    time_kind: Word
+    stage: Word | None
+    substatus: Word | None
+    description: LongText | None
+    place: Place | None
+
+
+class Parcel(Model):
+    """One shipment of the order, as this order may see it."""
+
+    shipment: Identifier
+    key: ShortText | None
+    """Shipment key; absent while the number is not known."""
+    carrier: ShortText
+    carrier_name: ShortText
+    service: ShortText | None
+    number: ShortText | None
+    tracking_page: LongText | None
+    pieces: int
+    stage: Word
+    leg: Word
+    substatus: Word | None
+    conditions: tuple[ConditionState, ...]
+    lines: tuple[ParcelLine, ...]
+    window: Window | None
+    pod: tuple[Word, ...]
+    dispatched: bool
+    last_scan: LastScan | None
+    milestones: tuple[ReachedMilestone, ...]
+
+
+class LineState(Model):
+    """An order line with its units per bucket; the buckets add up to `ordered`."""
+
+    line: Identifier
+    name: ShortText | None
+    sku: ShortText | None
+    seller: ShortText | None
+    ordered: int
+    buckets: dict[Word, int]
+
+
+class Collection(Model):
+    """Where and until when the goods wait at the shop's own store."""
+
+    store: ShortText
+    until: Time | None
+    hours: ShortText | None
+
+
+class Cause(Model):
+    """The record that led to this version."""
+
+    topic: ShortText
+    type: Word
+    event: ShortText
+    """`ce_source` and `ce_id` of an order event, or the event key of a scan."""
+    at: Time
+
+
+class Change(Model):
+    """What this version changed. Facts of the path: they stand outside the state."""
+
+    version: Annotated[int, Field(ge=1)]
+    previous: Word | None
+    """The order state before; None on the first version."""
+    cause: Cause
+    reason: ShortText | None = None
+    correction: bool = False
+    marked: Word | None = None
+    """`reread`, `remap` or `restored`: milestones first seen here are not told."""
+    action_required: bool = False
+    action_by: Word = "nobody"
+
+
+class OrderStatus(Model):
+    """The whole state of one order at one version."""
+
+    shop: Word
+    order: Identifier
+    state: Word
+    display: Display
+    placed_at: Time | None
+    delivery_method: Word | None
+    time_zone: ShortText | None
+    promised: Window | None
+    collection: Collection | None
+    conditions: tuple[Word, ...]
+    lines: tuple[LineState, ...]
+    parcels: tuple[Parcel, ...]
+    milestones: tuple[ReachedMilestone, ...]
+    truncated: bool = False
+    """`lines` and finished parcels were left out for size; the API has them."""
+    change: Change
+
+
+ORDER_STATUS: Final[TypeAdapter[OrderStatus]] = TypeAdapter(OrderStatus)

@@ -1,0 +1,125 @@
+"""The operators' commands that belong to no service: topics, migrations, settings.
+
+Only the standard library and typer are imported here, so that `--help` is quick; the rest comes when a command runs.
+Data goes to stdout, talk to stderr.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from services.runtime.settings import OperatorSettings, Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+topics = typer.Typer(help="Kafka topics as the contract has them.", no_args_is_help=True)
+migrations = typer.Typer(help="Database schemas.", no_args_is_help=True)
+
+
+@topics.command("plan")
+def topics_plan(*, as_json: Json = False) -> None:
+    """Say what is missing or different; changes nothing. Exit code 1 when there is something."""
+    from services.runtime import topics as work
+
+    steps = asyncio.run(work.plan(_settings().kafka))
+    _print_steps(steps, as_json=as_json)
+    if any(step.action is not work.Action.NONE or step.differences for step in steps):
+        raise typer.Exit(1)
+
+
+@topics.command("apply")
+def topics_apply(*, as_json: Json = False) -> None:
+    """Create what is missing and wait until it can be used; differences of what exists are only reported."""
+    from services.runtime import topics as work
+
+    _print_steps(asyncio.run(work.apply(_settings().kafka)), as_json=as_json)
+
+
+@migrations.command("up")
+def migrate_up(*, as_json: Json = False) -> None:
+    """Apply what is missing; two runs at once wait for each other."""
+    from services.runtime import migrate
+
+    _print_states(asyncio.run(_with_connection(migrate.up)), as_json=as_json, none="nothing to do")
+
+
+@migrations.command("status")
+def migrate_status(*, as_json: Json = False) -> None:
+    """List migrations. Exit code 1 when some are pending."""
+    from services.runtime import migrate
+
+    states = asyncio.run(_with_connection(migrate.status))
+    _print_states(states, as_json=as_json, none="there are no migrations")
+    if not all(state.applied for state in states):
+        raise typer.Exit(1)
+
+
+def config(classes: Callable[[], Sequence[type["Settings"]]]) -> typer.Typer:
+    """Return the `config` commands over the settings of all services (given late: importing them takes a while)."""
+    app = typer.Typer(help="Settings from the environment.", no_args_is_help=True)
+
+    @app.command("check")
+    def check() -> None:
+        """Read every service's settings and say whether they can be used. Exit code 78 when not."""
+        from services.runtime import environment
+
+        for cls in classes():
+            environment.load(cls)
+        typer.echo("settings: fine", err=True)
+
+    @app.command("show")
+    def show(*, as_json: Json = False) -> None:
+        """List every setting with its value (secrets hidden), where it comes from and what it means."""
+        from services.runtime import describe
+
+        rows = describe.rows(classes())
+        if as_json:
+            typer.echo(json.dumps(rows, indent=2))
+            return
+        for row in rows:
+            typer.echo(f"{row['variable']}={row['value']}  ({row['source']})\n    {row['description']}")
+
+    return app
+
+
+def _settings() -> "OperatorSettings":
+    import sys
+
+    from services.runtime import environment, logs
+    from services.runtime.settings import OperatorSettings
+
+    settings = environment.load(OperatorSettings)
+    logs.configure(settings.log, "trackfold", stream=sys.stderr)
+    return settings
+
+
+async def _with_connection(work: Callable[[Any], Any]) -> Any:
+    from services.runtime import postgres
+
+    async with postgres.connect(_settings().postgres, "trackfold.migrate") as connection:
+        return await work(connection)
+
+
+def _print_steps(steps: Sequence[Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(step) for step in steps], indent=2))
+        return
+    for step in steps:
+        typer.echo(f"{step.action:<7} {step.topic} ({step.partitions} partitions)")
+        for difference in step.differences:
+            typer.echo(f"        differs: {difference}")
+
+
+def _print_states(states: Sequence[Any], *, as_json: bool, none: str) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(state) for state in states], indent=2))
+        return
+    if not states:
+        typer.echo(none, err=True)
+    for state in states:
+        typer.echo(f"{'applied' if state.applied else 'pending':<8} {state.schema} {state.version}_{state.name}")

@@ -1,0 +1,294 @@
+"""The two ways of consuming: fenced by Postgres (status, notify), and plain (the normaliser, which has no database).
+
+Both hand one polled batch to the service and never pass over a batch that failed: it is run again from the same records
+until it is done, its bad records are set aside, or the process ends.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import structlog
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import KafkaError
+
+from services.runtime import backoff, clock, delivery, failpoints, metrics
+from services.runtime.delivery import Decision, Patience
+from services.runtime.errors import Conflict
+from services.runtime.fence import Fence
+from services.runtime.kafka import Record
+from services.runtime.life import Life
+from services.runtime.positions import Hole, Partition, Positions, Verdict
+from services.runtime.postgres import Connection, Pool
+from services.runtime.reader import Listener, Reader
+from services.runtime.settings import KafkaSettings
+
+log = structlog.stdlib.get_logger("trackfold.consume")
+
+_SEEK_LIMIT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records to apply in the transaction of `connection`: sorted by topic, partition, offset; none applied before."""
+
+    connection: Connection
+    records: tuple[Record, ...]
+    moved: frozenset[tuple[str, int]]
+    """Partitions (topic, number) that somebody else may have worked on since: drop what is cached of them."""
+
+
+Apply = Callable[[Batch], Awaitable[None]]
+DeadLetter = Callable[[Connection, Record, str], Awaitable[None]]
+
+
+class _Holes(Exception):  # noqa: N818 - control flow inside this file: the transaction must roll back first
+    """The batch starts above where the database stands."""
+
+    def __init__(self, holes: Sequence[Hole]) -> None:
+        super().__init__(len(holes))
+        self.holes = holes
+
+
+class FencedConsumer(Reader):
+    """One polled batch = one Postgres transaction: fence, apply, advance, COMMIT; then Kafka, for lag metrics only."""
+
+    def __init__(  # noqa: PLR0913 - what a consumer is, by name
+        self,
+        life: Life,
+        settings: KafkaSettings,
+        pool: Pool,
+        *,
+        schema: str,
+        group: str,
+        topics: Sequence[str],
+        apply: Apply,
+        dead_letter: DeadLetter,
+        max_records: int | None = None,
+    ) -> None:
+        """Take the service's work.
+
+        `apply` does it inside the batch's transaction, or raises: Conflict to be run again with fewer records, Poison
+        (or what Postgres refuses) to be run again one by one. `dead_letter(connection, record, reason)` sets aside,
+        in its own transaction, the one record that cannot be applied.
+        """
+        super().__init__(life, settings, group=group, topics=topics, max_records=max_records)
+        self._pool = pool
+        self._fence = Fence(schema, settings.group(group))
+        self._apply = apply
+        self._dead_letter = dead_letter
+        self._positions = Positions()
+        self._rows: set[Partition] = set()
+        self._explained: dict[Hole, bool] = {}
+
+    def _listener(self) -> ConsumerRebalanceListener:
+        return Listener(lost=self._positions.rebalanced, gained=self._seek_to_stored)
+
+    async def _take(self, records: list[Record]) -> None:
+        """Work through one polled batch; raises Stopping or Exit, never leaves records behind otherwise."""
+        await failpoints.hit("consume.polled")
+        run = _Run(records)
+        patience = Patience(self._life, self.name, heart=self.heart)
+        while run.left:
+            chunk = run.chunk()
+            self.heart.beat()
+            try:
+                await self._transaction(chunk, self._bury(run.reason) if run.reason else self._apply)
+            except _Holes as found:
+                await self._settle(found.holes, run, patience)
+            except Conflict as exc:
+                self._doubt(chunk)
+                await self._conflict(exc, run)
+            except Exception as exc:  # noqa: BLE001 - decided by delivery
+                self._doubt(chunk)
+                if delivery.decide(exc) is not Decision.DEAD_LETTER or run.reason:
+                    await patience.after(_not_the_record(exc) if run.reason else exc)
+                else:
+                    run.refused(delivery.reason(exc))
+            else:
+                run.done(chunk)
+                patience.over()
+
+    async def _transaction(self, records: Sequence[Record], apply: Apply) -> None:
+        began, epoch = clock.monotonic(), self._positions.epoch
+        ends = {self._partition(one): one.offset + 1 for one in records}
+        await self._create_rows(ends)
+        async with self._pool.transaction() as connection:
+            stored = await self._fence.lock(connection, sorted(ends))
+            fresh = tuple(one for one in records if one.offset >= stored[self._partition(one)])
+            gaps = await self._pass_holes(connection, fresh, stored)
+            if fresh:
+                moved = (one for one in stored if not self._positions.is_left_at(one, stored[one]))
+                await apply(Batch(connection, fresh, frozenset((self._settings.logical(t), n) for t, n in moved)))
+                await self._fence.advance(connection, {p: end for p, end in ends.items() if end > stored[p]})
+            await failpoints.hit("consume.before_commit")
+        self._positions.left({p: max(end, stored[p]) for p, end in ends.items() if end >= stored[p]}, epoch=epoch)
+        self._count(records, fresh, gaps=gaps, seconds=clock.monotonic() - began)
+        await failpoints.hit("consume.after_commit")
+        await self._commit_to_kafka({p: max(end, stored[p]) for p, end in ends.items()})
+
+    async def _pass_holes(
+        self, connection: Connection, fresh: Iterable[Record], stored: Mapping[Partition, int]
+    ) -> int:
+        """Go over the holes that are explained, writing down lost records; raise _Holes for the others."""
+        firsts: dict[Partition, int] = {}
+        for one in fresh:
+            firsts.setdefault(self._partition(one), one.offset)
+        holes = [Hole(p, stored[p], first) for p, first in firsts.items() if first > stored[p]]
+        if unknown := [hole for hole in holes if hole not in self._explained]:
+            raise _Holes(unknown)
+        lost = [hole for hole in holes if self._explained.pop(hole)]
+        for hole in lost:
+            await self._fence.write_gap(connection, hole.partition, want=hole.stored, got=hole.first)
+            log.error("records were gone before they were read", partition=str(hole.partition), want=hole.stored)
+        return len(lost)
+
+    async def _settle(self, holes: Sequence[Hole], run: "_Run", patience: Patience) -> None:
+        """Go back where nothing is known; where it is, ask for the log's start: above the stored offset means loss."""
+        known = [hole for hole in holes if self._positions.judge(hole) is Verdict.ASK]
+        for hole in holes:
+            if hole in known:
+                continue
+            log.info("going back", group=self.name, partition=str(hole.partition), to=hole.stored, from_=hole.first)
+            if self._seek(hole.partition, hole.stored):
+                self._positions.sought(hole.partition, hole.stored)
+            run.drop([one for one in run.left if self._partition(one) == hole.partition])
+        try:
+            starts = await self._log_starts({hole.partition for hole in known}) if known else {}
+        except Exception as exc:  # noqa: BLE001 - decided by patience
+            await patience.after(exc)
+            return
+        self._explained = {hole: starts[hole.partition] > hole.stored for hole in known}
+
+    def _doubt(self, records: Iterable[Record]) -> None:
+        self._positions.doubt({self._partition(one) for one in records})
+
+    async def _conflict(self, exc: Conflict, run: "_Run") -> None:
+        metrics.CONFLICTS.labels(self.name).inc()
+        delay = backoff.full_jitter(run.conflicts, random.random, longest_s=1.0)
+        run.conflict()
+        log.info("conflict", group=self.name, why=exc.reason, next_try=run.limit)
+        self.heart.beat()
+        await self._life.rest(delay)
+
+    async def _create_rows(self, partitions: Iterable[Partition]) -> None:
+        """Create the rows that are missing, at the log's start: what retention took before we existed is not a loss."""
+        unknown = {one for one in partitions if one not in self._rows}
+        if not unknown:
+            return
+        async with self._pool.acquire() as connection:
+            known = await self._fence.stored(connection, sorted(unknown))
+        if missing := unknown - known.keys():
+            starts = await self._log_starts(missing)
+            async with self._pool.transaction() as connection:
+                await self._fence.create(connection, starts)
+        self._rows |= unknown
+
+    async def _seek_to_stored(self, gained: set[Partition]) -> None:
+        """Go to where the database stands, to save reading what would be dropped; the fence does not need it."""
+        try:
+            async with asyncio.timeout(_SEEK_LIMIT_S), self._pool.acquire() as connection:
+                stored = await self._fence.stored(connection, sorted(gained))
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError) as exc:
+            log.warning("cannot seek yet", group=self.name, why=delivery.describe(exc))
+            return
+        for partition, offset in stored.items():
+            self._seek(partition, offset)
+
+    def _bury(self, reason: str) -> Apply:
+        async def apply(batch: Batch) -> None:
+            for one in batch.records:
+                log.warning("dead letter", group=self.name, place=one.place, reason=reason)
+                await self._dead_letter(batch.connection, one, reason)
+                metrics.RECORDS.labels(self.name, "dead_letter").inc()
+
+        return apply
+
+    def _count(self, records: Sequence[Record], fresh: Sequence[Record], *, gaps: int, seconds: float) -> None:
+        metrics.RECORDS.labels(self.name, "applied").inc(len(fresh))
+        metrics.RECORDS.labels(self.name, "repeated").inc(len(records) - len(fresh))
+        metrics.OFFSET_GAPS.labels(self.name).inc(gaps)
+        metrics.BATCH_SECONDS.labels(self.name).observe(seconds)
+
+
+class PlainConsumer(Reader):
+    """Without a database: apply a polled batch, then commit its offsets to Kafka; a repeat must be harmless.
+
+    `apply` returns when everything it sent is acknowledged. It is run again from the same records until it succeeds;
+    it sets bad records aside itself, so whatever it raises is the world's fault, or ours (75).
+    """
+
+    def __init__(
+        self,
+        life: Life,
+        settings: KafkaSettings,
+        *,
+        group: str,
+        topics: Sequence[str],
+        apply: Callable[[Sequence[Record]], Awaitable[None]],
+        max_records: int | None = None,
+    ) -> None:
+        """Take the service's work."""
+        super().__init__(life, settings, group=group, topics=topics, max_records=max_records)
+        self._apply = apply
+
+    async def _take(self, records: list[Record]) -> None:
+        await failpoints.hit("consume.polled")
+        began = clock.monotonic()
+        await delivery.persist(lambda: self._attempt(records), life=self._life, what=self.name, heart=self.heart)
+        metrics.RECORDS.labels(self.name, "applied").inc(len(records))
+        metrics.BATCH_SECONDS.labels(self.name).observe(clock.monotonic() - began)
+        await failpoints.hit("normalise.before_commit")
+        await self._commit_to_kafka({self._partition(one): one.offset + 1 for one in records})
+
+    async def _attempt(self, records: Sequence[Record]) -> None:
+        self.heart.beat()
+        try:
+            await self._apply(records)
+        except Exception as exc:
+            raise _not_the_record(exc) from exc
+
+
+class _Run:
+    """How far one polled batch has come, and how much of it is tried at once."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.left = records
+        self.limit = len(records)
+        self.conflicts = 0
+        self.reason = ""
+        self._singles = 0
+
+    def chunk(self) -> list[Record]:
+        return self.left[: 1 if self._singles else self.limit]
+
+    def done(self, chunk: Sequence[Record]) -> None:
+        self.left = self.left[len(chunk) :]
+        self._singles = max(0, self._singles - len(chunk))
+        self.reason = ""
+
+    def drop(self, gone: Iterable[Record]) -> None:
+        places = {one.place for one in gone}
+        self.left = [one for one in self.left if one.place not in places]
+        self.reason = ""
+
+    def conflict(self) -> None:
+        self.conflicts += 1
+        self.limit = max(1, self.limit // 2)
+
+    def refused(self, reason: str) -> None:
+        """One record of the chunk is bad: go one by one to find it, then set it aside."""
+        if self._singles or self.limit == 1:
+            self.reason = reason
+        else:
+            self._singles = len(self.chunk())
+
+
+def _not_the_record(exc: Exception) -> Exception:
+    """Return a failure that nobody may take for the record's fault: there is nowhere left to put the record."""
+    if delivery.decide(exc) is Decision.DEAD_LETTER:
+        return RuntimeError(delivery.describe(exc))
+    return exc

@@ -1,0 +1,269 @@
+"""Kafka wiring in one place: every option that keeps FastStream and aiokafka from losing messages is set here.
+
+Raw parser, manual acknowledgement, no replies, earliest, read_committed, no auto-created topics, acks=all without
+idempotence (design E14). Handlers get `Record`s; what is done with them is `consume.py`'s business.
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+from aiokafka.structs import RecordMetadata
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+from faststream.kafka.subscriber.usecase import BatchSubscriber
+
+from services.runtime import clock, metrics
+from services.runtime.errors import Misconfigured
+from services.runtime.life import Life
+from services.runtime.settings import KafkaSettings
+
+MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
+_POLL_MS: Final = 25
+_JOIN_MARGIN_MS: Final = 10_000
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+_PROBE_S: Final = 2.0
+_PROBE_LIMIT_S: Final = 5.0
+
+OnPoll = Callable[[KafkaError | None], None]
+Handler = Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as it lies in Kafka; nothing in it was decoded."""
+
+    topic: str
+    """The contract's name."""
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+    @property
+    def place(self) -> str:
+        """Where it lies, for logs and dead letters."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+def record(settings: KafkaSettings, raw: "ConsumerRecord[bytes, bytes]") -> Record:
+    """Return aiokafka's record as ours."""
+    headers = tuple((name, value) for name, value in raw.headers)
+    topic = settings.logical(raw.topic)
+    return Record(topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, headers)
+
+
+def client_options(settings: KafkaSettings, name: str) -> dict[str, Any]:
+    """Return what every client gets: addresses, name, limits, TLS and SASL."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(settings.bootstrap_servers),
+        "client_id": f"trackfold.{name.removeprefix('trackfold.')}.{socket.gethostname()}.{os.getpid()}",
+        "request_timeout_ms": settings.request_timeout_ms,
+        "security_protocol": settings.security_protocol,
+    }
+    if settings.security_protocol in {"SSL", "SASL_SSL"}:
+        options["ssl_context"] = _ssl_context(settings)
+    if settings.security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = settings.sasl_mechanism
+        options["sasl_plain_username"] = settings.sasl_username
+        options["sasl_plain_password"] = settings.sasl_password.get_secret_value()
+    return options
+
+
+def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+    try:
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=settings.ssl_cafile or None,
+            certfile=settings.ssl_certfile or None,
+            keyfile=settings.ssl_keyfile or None,
+            password=settings.ssl_password.get_secret_value() or None,
+        )
+    except (OSError, ssl.SSLError) as exc:
+        raise Misconfigured("kafka_tls", f"cannot use the TLS files of Kafka ({type(exc).__name__})") from None
+    return context
+
+
+class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]
+    """Tells its owner of every poll: FastStream's loop turns inside, and nobody else would see it stand still."""
+
+    def __init__(self, *args: Any, on_poll: OnPoll, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._on_poll = on_poll
+
+    async def getmany(self, *partitions: Any, **limits: Any) -> dict[Any, list[Any]]:
+        """Poll, and say how it went."""
+        try:
+            found: dict[Any, list[Any]] = await super().getmany(*partitions, **limits)
+        except KafkaError as exc:
+            self._on_poll(exc)
+            raise
+        self._on_poll(None)
+        return found
+
+
+class _Broker(KafkaBroker):
+    """FastStream's broker, building our consumer with our options; it has no producer that could reply anywhere."""
+
+    def __init__(self, options: Mapping[str, Any], *, on_poll: OnPoll, graceful_timeout_s: float) -> None:
+        super().__init__(
+            list(options["bootstrap_servers"]),
+            client_id=options["client_id"],
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            acks="all",
+            apply_types=False,
+            graceful_timeout=graceful_timeout_s,
+            logger=None,
+        )
+        self._build = partial(_Consumer, **options, on_poll=on_poll)
+
+    async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
+        await super()._connect()
+
+        def build(**subscriber_options: Any) -> AIOKafkaConsumer:
+            return self._build(**{**subscriber_options, "client_id": self._build.keywords["client_id"]})
+
+        self.config.broker_config.builder = build
+        return build
+
+
+def make_broker(
+    settings: KafkaSettings, name: str, *, on_poll: OnPoll = lambda _: None, graceful_timeout_s: float = 25.0
+) -> KafkaBroker:
+    """Return a FastStream broker that only consumes; `on_poll` hears of every poll and every error of one."""
+    # A join is answered when the last dead member has expired: given up earlier, it leaves dead members of its own.
+    join_ms = settings.session_timeout_ms + _JOIN_MARGIN_MS
+    options = client_options(settings, name) | {"request_timeout_ms": max(settings.request_timeout_ms, join_ms)}
+    return _Broker(options, on_poll=on_poll, graceful_timeout_s=graceful_timeout_s)
+
+
+async def missing_topics(settings: KafkaSettings, name: str, topics: Sequence[str]) -> list[str]:
+    """Return the topics on the wire that do not exist, at once; a consumer would ask for a whole request timeout."""
+    admin = AIOKafkaAdminClient(**client_options(settings, name))
+    try:
+        await admin.start()
+        known = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    return [wire for wire in map(settings.topic, topics) if wire not in known]
+
+
+def subscribe(
+    broker: KafkaBroker,
+    settings: KafkaSettings,
+    *,
+    topics: Sequence[str],
+    group: str,
+    handler: Handler,
+    listener: ConsumerRebalanceListener | None = None,
+    max_records: int | None = None,
+) -> BatchSubscriber:
+    """Subscribe the handler to whole polled batches of raw records; names are the contract's.
+
+    The handler must not raise: FastStream would log it and go on behind the batch.
+    """
+    subscriber = broker.subscriber(
+        *(settings.topic(topic) for topic in topics),
+        batch=True,
+        group_id=settings.group(group),
+        ack_policy=AckPolicy.MANUAL,
+        no_reply=True,
+        parser=_parse,
+        decoder=_decode,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        batch_timeout_ms=_POLL_MS,
+        max_records=max_records or settings.max_poll_records,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        session_timeout_ms=settings.session_timeout_ms,
+        heartbeat_interval_ms=min(3_000, settings.session_timeout_ms // 3),
+        rebalance_timeout_ms=settings.session_timeout_ms,
+        # Waiting for Postgres in a handler is no reason to leave the group; the watchdog looks for real standstill.
+        max_poll_interval_ms=_DAY_MS,
+        listener=listener,
+    )
+    subscriber(handler)
+    return subscriber
+
+
+async def _parse(raw: "tuple[ConsumerRecord[bytes, bytes], ...]") -> KafkaMessage:
+    # FastStream's own parser decodes headers as UTF-8 and stops at the first that is not, and reads `reply_to`.
+    return KafkaMessage(body=b"", raw_message=raw, headers={}, reply_to="", correlation_id="", consumer=FAKE_CONSUMER)
+
+
+async def _decode(message: KafkaMessage) -> object:
+    return message.raw_message
+
+
+def make_producer(settings: KafkaSettings, name: str, **options: Any) -> AIOKafkaProducer:
+    """Return a producer, not started; `options` are aiokafka's (`linger_ms`, `max_batch_size`)."""
+    fixed = {"acks": "all", "enable_idempotence": False, "max_request_size": MAX_REQUEST_BYTES}
+    return AIOKafkaProducer(**client_options(settings, name), **{**options, **fixed})
+
+
+@asynccontextmanager
+async def open_producer(settings: KafkaSettings, name: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
+    """Start a producer; what it still holds is sent at the end."""
+    producer = make_producer(settings, name, **options)
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def send(
+    producer: AIOKafkaProducer,
+    topic: str,
+    *,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Sequence[tuple[str, bytes]] = (),
+    timestamp_ms: int | None = None,
+    timeout_s: float,
+) -> RecordMetadata:
+    """Send one record to a topic on the wire and return when all in-sync replicas have it.
+
+    Raises TimeoutError or a KafkaError; after either the record may still appear later (the outcome is unknown).
+    """
+    began = clock.monotonic()
+    try:
+        async with asyncio.timeout(timeout_s):
+            done = await producer.send_and_wait(topic, value, key=key, headers=list(headers), timestamp_ms=timestamp_ms)
+    except BaseException:
+        metrics.SENDS.labels(topic, "failed").inc()
+        raise
+    metrics.SENDS.labels(topic, "acknowledged").inc()
+    metrics.SEND_SECONDS.labels(topic).observe(clock.monotonic() - began)
+    return done
+
+
+async def watch(life: Life, producer: AIOKafkaProducer) -> None:
+    """Keep `/readyz` honest about Kafka; a loop for `life.spawn("kafka", ...)`."""
+    while not await life.pause(_PROBE_S):
+        if await _answers(producer):
+            life.health.works("kafka")
+        else:
+            life.health.waiting("kafka", "no broker answers")
+
+
+async def _answers(producer: AIOKafkaProducer) -> bool:
+    try:
+        async with asyncio.timeout(_PROBE_LIMIT_S):
+            return bool(await producer.client.force_metadata_update())
+    except (TimeoutError, OSError, KafkaError):
+        return False

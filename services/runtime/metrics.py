@@ -1,0 +1,107 @@
+"""Every metric of ours, in one place: name, labels, meaning. Labels are few and bounded, never an order or a person.
+
+A service adds its own under its own heading. Counted after the effect is durable, so that a retry is not counted twice.
+"""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+# `_created` series double the page and nobody reads them.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+# --- process ---------------------------------------------------------------------------------------------------------
+BUILD_INFO: Final = Gauge("trackfold_build_info", "Always 1: which version runs", ["version", "python"])
+READY: Final = Gauge("trackfold_ready", "1 while /readyz answers 200")
+WAITING: Final = Gauge("trackfold_waiting", "1 while the process waits for this", ["what"])
+RETRIES: Final = Counter("trackfold_retries_total", "Work done again after a failure", ["what", "reason"])
+LOOP_LAG: Final = Gauge("trackfold_event_loop_lag_seconds", "How late the event loop came back from its last nap")
+
+# --- kafka -----------------------------------------------------------------------------------------------------------
+BATCH_SECONDS: Final = Histogram(
+    "trackfold_batch_seconds", "One batch, from its first statement to its commit", ["group"], buckets=_FAST
+)
+RECORDS: Final = Counter(
+    "trackfold_records_total", "Records by what came of them: applied, repeated, dead_letter", ["group", "outcome"]
+)
+CONFLICTS: Final = Counter("trackfold_conflicts_total", "Batches rolled back for another writer's sake", ["group"])
+OFFSET_GAPS: Final = Counter(
+    "trackfold_offset_gaps_total", "Records lost to retention before they were read", ["group"]
+)
+SEEKS: Final = Counter("trackfold_seeks_total", "Times a consumer went back to where its database stands", ["group"])
+KAFKA_COMMIT_FAILURES: Final = Counter(
+    "trackfold_kafka_commit_failures_total", "Commits to Kafka that failed (they only carry the lag metrics)", ["group"]
+)
+SENDS: Final = Counter("trackfold_sends_total", "Records sent, by outcome: acknowledged, failed", ["topic", "outcome"])
+SEND_SECONDS: Final = Histogram("trackfold_send_seconds", "From send to acknowledgement", ["topic"], buckets=_FAST)
+
+
+def set_build_info() -> None:
+    """Fill in which version runs; called once by `process.main`."""
+    try:
+        number = version("trackfold")
+    except PackageNotFoundError:
+        number = "unknown"
+    BUILD_INFO.labels(number, platform.python_version()).set(1)
+
+
+# --- ingest ----------------------------------------------------------------------------------------------------------
+WEBHOOKS: Final = Counter(
+    "trackfold_webhooks_total",
+    "Webhooks by answer: the HTTP status, or gone when the sender hung up",
+    ["provider", "answer"],
+)
+SCANS: Final = Counter("trackfold_scans_total", "Scans sent to carrier.scans.v1 and acknowledged", ["provider", "kind"])
+UNMAPPED: Final = Counter(
+    "trackfold_unmapped_codes_total",
+    "Scans whose code no map knows: `trackfold carriers unmapped`",
+    ["provider", "carrier"],
+)
+UNLISTED_CARRIERS: Final = Counter(
+    "trackfold_unlisted_carriers_total", "Scans of a carrier that stands in no list of ours", ["provider"]
+)
+DEAD_LETTERS: Final = Counter("trackfold_dead_letters_total", "Records set aside", ["service", "reason"])
+IGNORED_WEBHOOKS: Final = Counter(
+    "trackfold_ignored_webhooks_total",
+    "Authentic webhooks that concern no parcel: test_mode, not_a_tracker, tracker_error",
+    ["provider", "reason"],
+)
+
+# --- status ----------------------------------------------------------------------------------------------------------
+REFUSED: Final = Counter("trackfold_status_refused_total", "Records sent to the dead letters", ["topic", "reason"])
+REPEATED: Final = Counter("trackfold_status_repeated_total", "Scans and order events that were known already")
+CONTRADICTED: Final = Counter(
+    "trackfold_status_contradicted_total", "Order events that came with another content under a known id"
+)
+PUBLISHED: Final = Counter("trackfold_status_published_total", "Versions written to the outbox", ["state"])
+UNKNOWN_CARRIERS: Final = Counter(
+    "trackfold_status_unknown_carriers_total", "Shipments of a carrier that nobody listed (`carriers unknown`)"
+)
+UNCLAIMED_EXPIRED: Final = Counter(
+    "trackfold_status_unclaimed_expired_total", "Shipments that no order claimed in time, deleted", ["provider"]
+)
+RELAYED: Final = Counter("trackfold_status_relayed_total", "Outbox rows acknowledged by Kafka", ["topic"])
+
+# --- notify ----------------------------------------------------------------------------------------------------------
+NOTIFICATIONS: Final = Counter(
+    "trackfold_notifications_total",
+    "Messages by what came of them: planned, held, try_later, accepted, suppressed, failed, unknown",
+    ["channel", "milestone", "outcome", "reason"],
+)
+NOTIFY_CALL_SECONDS: Final = Histogram(
+    "trackfold_notify_call_seconds",
+    "Handing one message to its provider, by the answer",
+    ["channel", "result"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+)
+NOTIFY_OLDEST_DUE: Final = Gauge("trackfold_notify_oldest_due_seconds", "How long the oldest due message has been due")
+NOTIFY_VERSION_JUMPS: Final = Counter(
+    "trackfold_notify_version_jumps_total", "Status messages that came without the ones before them"
+)
+NOTIFY_OUTCOMES_PUBLISHED: Final = Counter(
+    "trackfold_notify_outcomes_published_total", "Outcomes that Kafka has acknowledged", ["outcome"]
+)

@@ -1,0 +1,185 @@
+"""One member of a consumer group on FastStream: joins, hands over polled batches, beats the heart, leaves.
+
+What is done with a batch, and what survives a failure, is decided by its two kinds in `consume.py`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from services.runtime import delivery, kafka, metrics
+from services.runtime.delivery import Decision
+from services.runtime.errors import ExitCode, Stopping, Transient
+from services.runtime.kafka import Record
+from services.runtime.life import Life
+from services.runtime.positions import Partition
+from services.runtime.settings import KafkaSettings
+from services.runtime.watchdog import Heart
+
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker
+    from faststream.kafka.subscriber.usecase import BatchSubscriber
+
+log = structlog.stdlib.get_logger("trackfold.consume")
+
+_KAFKA_COMMIT_S: Final = 5.0
+_START_MARGIN_S: Final = 30.0
+
+
+class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Tells of rebalances. Nothing correct depends on it: aiokafka only logs when it fails (hazards.md F21)."""
+
+    def __init__(self, *, lost: Callable[[], None], gained: Callable[[set[Partition]], Awaitable[None]]) -> None:
+        self._lost = lost
+        self._gained = gained
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
+        """Forget what was known of the old assignment."""
+        self._lost()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Say what was gained."""
+        self._lost()
+        await self._gained({Partition(one.topic, one.partition) for one in assigned})
+
+
+class Reader:
+    """One consumer; a kind of it says what to do with a batch in `_take`."""
+
+    def __init__(
+        self, life: Life, settings: KafkaSettings, *, group: str, topics: Sequence[str], max_records: int | None = None
+    ) -> None:
+        """Take the contract's names of group and topics."""
+        self.name = group
+        self._life = life
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._max_records = max_records
+        self._heart: Heart | None = None
+        self._broker: KafkaBroker | None = None
+        self._subscriber: BatchSubscriber | None = None
+        self._ended = False
+
+    async def start(self) -> None:
+        """Join the group, return when partitions are assigned; raises when Kafka is not there; can be called again."""
+        missing = await kafka.missing_topics(self._settings, self.name, self._topics)
+        if missing:
+            text = f"missing in Kafka: {', '.join(missing)}"
+            raise Transient("topics_missing", text, hint="trackfold topics apply")
+        broker = kafka.make_broker(
+            self._settings,
+            self.name,
+            on_poll=self._on_poll,
+            graceful_timeout_s=self._life.settings.process.drain_s,
+        )
+        self._subscriber = kafka.subscribe(
+            broker,
+            self._settings,
+            topics=self._topics,
+            group=self.name,
+            handler=self._handle,
+            listener=self._listener(),
+            max_records=self._max_records,
+        )
+        try:
+            async with asyncio.timeout(2 * self._settings.session_timeout_ms / 1000 + _START_MARGIN_S):
+                await broker.start()
+        except BaseException:
+            await broker.stop()
+            raise
+        self._broker = broker
+
+    async def stop(self) -> None:
+        """Finish the batch at work, leave the group."""
+        if self._heart is not None:
+            self._life.watchdog.forget(self._heart)
+        if self._broker is not None:
+            await self._broker.stop()
+
+    @property
+    def heart(self) -> Heart:
+        """The heart of this consumer, beating since its first poll; before that it may wait for Kafka for long."""
+        if self._heart is None:
+            self._heart = self._life.heart(self.name)
+        return self._heart
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer:
+        """Aiokafka's consumer under FastStream's subscriber."""
+        consumer = self._subscriber.consumer if self._subscriber is not None else None
+        if consumer is None:
+            raise Stopping
+        return consumer
+
+    async def _take(self, records: list[Record]) -> None:
+        """Do the work for one polled batch, sorted; returns only when all of it is done or handed back to Kafka."""
+        raise NotImplementedError
+
+    def _listener(self) -> ConsumerRebalanceListener | None:
+        return None
+
+    async def _handle(self, raw: Sequence["ConsumerRecord[bytes, bytes]"]) -> None:
+        """Take a batch from FastStream. Never raises: FastStream would log it and go on behind the batch."""
+        if self._ended:
+            # The process is ending over an earlier batch; nothing behind it may be used.
+            return
+        records = sorted(
+            (kafka.record(self._settings, one) for one in raw), key=lambda one: (one.topic, one.partition, one.offset)
+        )
+        try:
+            await self._take(records)
+        except Stopping:
+            self._ended = True
+        except Exception as exc:
+            self._ended = True
+            log.exception("the consumer gives up", group=self.name)
+            self._life.exit(delivery.exit_code(exc), f"{self.name}: {delivery.describe(exc)}")
+
+    def _on_poll(self, exc: KafkaError | None) -> None:
+        if exc is None:
+            self.heart.beat()
+            return
+        log.warning("poll failed", group=self.name, why=delivery.describe(exc))
+        match delivery.decide(exc):
+            case Decision.WAIT:
+                self.heart.beat()
+            case Decision.MISCONFIGURED:
+                self._life.exit(ExitCode.CONFIG, f"{self.name}: {delivery.describe(exc)}")
+            case _:
+                # No beat: a consumer whose group membership died in the background never recovers (hazards.md K3).
+                pass
+
+    def _partition(self, record: Record) -> Partition:
+        return Partition(self._settings.topic(record.topic), record.partition)
+
+    async def _commit_to_kafka(self, offsets: Mapping[Partition, int]) -> bool:
+        """Tell Kafka where we are; False when it did not work, which costs nothing but a repeat."""
+        wanted = {TopicPartition(one.topic, one.number): offset for one, offset in offsets.items()}
+        try:
+            async with asyncio.timeout(_KAFKA_COMMIT_S):
+                await self.consumer.commit(wanted)
+        except (TimeoutError, OSError, KafkaError) as exc:
+            metrics.KAFKA_COMMIT_FAILURES.labels(self.name).inc()
+            log.debug("kafka commit failed", group=self.name, why=delivery.describe(exc))
+            return False
+        return True
+
+    async def _log_starts(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the first offset that Kafka still has of each partition."""
+        wanted = {TopicPartition(one.topic, one.number): one for one in partitions}
+        found = await self.consumer.beginning_offsets(list(wanted))
+        return {wanted[one]: int(offset) for one, offset in found.items()}
+
+    def _seek(self, partition: Partition, offset: int) -> bool:
+        """Go back; False when the partition is not ours any more."""
+        try:
+            self.consumer.seek(TopicPartition(partition.topic, partition.number), offset)
+        except IllegalStateError:
+            return False
+        metrics.SEEKS.labels(self.name).inc()
+        return True

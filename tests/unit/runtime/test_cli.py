@@ -1,0 +1,66 @@
+"""The command line: quick help, one line of failure, the exit codes."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from services import cli
+
+
+def run(*words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | variables
+    return subprocess.run(
+        [sys.executable, "-m", "services.cli", *words], check=False, capture_output=True, text=True, env=env, timeout=60
+    )
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom services import cli\ncli.main(['--help'])\n"
+        "heavy = {'pydantic', 'aiokafka', 'faststream', 'asyncpg', 'fastapi', 'structlog'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    for word in ("ingest", "status", "notify", "migrate", "topics", "config", "doctor", "simulate", "78"):
+        assert word in done.stdout
+
+
+def test_a_failure_is_one_line_a_next_step_and_its_code() -> None:
+    done = run("topics", "plan", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert done.returncode == 69
+    assert "trackfold: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback() -> None:
+    assert "Traceback" in run("--debug", "migrate", "status", DATABASE_URL="postgresql://127.0.0.1:1/x").stderr
+
+
+def test_a_misspelt_setting_is_refused_by_every_command() -> None:
+    done = run("config", "show", TRACKFOLD_INGEST__MAX_REQUEST="1")
+    assert done.returncode == 78
+    assert "TRACKFOLD_INGEST__MAX_REQUESTS?" in done.stderr
+
+
+def test_config_check_says_that_all_is_well() -> None:
+    done = run("config", "check")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--no-such"], 2), (["nothing"], 2), (["topics", "--help"], 0)])
+def test_usage_has_its_codes(words: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == code
+    assert capsys.readouterr()
+
+
+def test_help_is_quick() -> None:
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        run("--help")
+        took.append(time.monotonic() - began)
+    assert min(took) < 1.0
