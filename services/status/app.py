@@ -1,0 +1,47 @@
+"""Wiring of the status service: serve, connect, consume, relay. Nothing is decided here."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.runtime import kafka, postgres, process
+from services.runtime.life import Life
+from services.status.consumer import make_consumer
+from services.status.expiry import Expiry
+from services.status.handler import Handler
+from services.status.http import make_app
+from services.status.outputs import Outputs, read_outputs
+from services.status.relay import MAX_BATCH_BYTES, Relay
+from services.status.settings import StatusSettings
+
+
+def main(settings: StatusSettings) -> int:
+    """Run the service until it is told to stop; returns the exit code."""
+
+    async def start(life: Life) -> None:
+        await _start(life, settings)
+
+    return process.main("status", settings, start)
+
+
+async def _start(life: Life, settings: StatusSettings) -> None:
+    door = await life.serve(settings.http)
+    pool = await life.enter("postgres", lambda: postgres.open_pool(settings.postgres, "trackfold-status"))
+    life.spawn("postgres", lambda: postgres.watch(life, pool))
+    door.open(make_app(pool, settings))
+    producer = await life.enter(
+        "kafka", lambda: kafka.open_producer(settings.kafka, "status.relay", max_batch_size=MAX_BATCH_BYTES)
+    )
+    life.spawn("kafka", lambda: kafka.watch(life, producer))
+
+    @asynccontextmanager
+    async def outputs_known() -> AsyncIterator[Outputs]:
+        yield await read_outputs(producer, settings.kafka)
+
+    outputs = await life.enter("topics", outputs_known)
+    relay = Relay(
+        life, settings.kafka, pool, producer, outputs,
+        poll_s=settings.status.relay_poll_ms / 1000, limit=settings.status.relay_batch,
+    )  # fmt: skip
+    life.spawn("relay", relay.run)
+    life.spawn("expiry", Expiry(life, pool).run)
+    await life.consume(make_consumer(life, settings.kafka, pool, Handler(outputs)))

@@ -1,0 +1,119 @@
+"""One batch of records becomes ledger rows, order states and outbox rows, in the consumer's transaction.
+
+The consumer (`services/runtime/consume.py`) holds the fence and commits. Here: lock the shipments, find who claims
+them, lock the orders, and only then read the orders and *all* their shipments (design section 4 steps 2 to 5).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from schemas.envelope import header
+from services.runtime import metrics
+from services.runtime.consume import Batch
+from services.runtime.errors import Conflict
+from services.runtime.kafka import Record
+from services.runtime.postgres import Connection
+from services.status import repository
+from services.status.inputs import OrderIn, Refused, ScanIn, dead_letter, read
+from services.status.messages import Message, dead_letter_message, status_message
+from services.status.outputs import Outputs
+from services.status.replay import World, claims_on_the_way
+from services.status.unknown_carriers import count_new
+
+NOW: Final = "select now()"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """Applies batches. Holds nothing between them: orders and shipments are read anew under their locks."""
+
+    outputs: Outputs
+
+    async def apply(self, batch: Batch) -> None:
+        """Apply the records of one batch; raises Conflict when a claim needs a shipment that was not locked."""
+        connection, records = batch.connection, batch.records
+        now: datetime = await connection.fetchval(NOW)
+        inputs = [read(record) for record in records]
+        items = [item for item in inputs if not isinstance(item, Refused)]
+        refused = [item for item in inputs if isinstance(item, Refused)]
+        messages: list[Message] = []
+        if items:
+            world = await load(connection, items)
+            unknown = count_new(world.next_n)
+            for item in items:
+                world.apply(item)
+            refused += world.refused
+            messages = await self._save(connection, world, now)
+            metrics.UNKNOWN_CARRIERS.inc(unknown)
+        letters = [dead_letter_message(dead_letter(one, at=now), at=now) for one in refused]
+        await repository.append_outbox(connection, [self.outputs.addressed(one) for one in (*messages, *letters)])
+        for one in refused:
+            metrics.REFUSED.labels(one.record.topic, one.reason).inc()
+
+    async def quarantine(self, connection: Connection, record: Record, reason: str) -> None:
+        """Set a record aside that the database itself refused."""
+        now: datetime = await connection.fetchval(NOW)
+        letter = dead_letter_message(dead_letter(Refused(record, reason, "the database refused it"), at=now), at=now)
+        await repository.append_outbox(connection, [self.outputs.addressed(letter)])
+
+    async def _save(self, connection: Connection, world: World, now: datetime) -> list[Message]:
+        await repository.append_ledger(connection, world.rows, at=now)
+        await repository.note_told_earlier(connection, world.told_earlier)
+        await repository.advance_shipments(connection, world.next_n)
+        await repository.save_events(connection, world.new_events)
+        messages, newest = [], {}
+        for one in world.published:
+            traceparent = header(one.item.record.headers, "traceparent")
+            message = status_message(one.order, one.document, one.change, at=now, traceparent=traceparent)
+            messages.append(message)
+            metrics.PUBLISHED.labels(one.document["state"]).inc()
+            newest[one.order] = message
+        for order, message in sorted(newest.items()):
+            await repository.save_order(connection, order, world.orders[order], message)
+        metrics.REPEATED.inc(world.repeated)
+        metrics.CONTRADICTED.inc(world.contradicted)
+        return messages
+
+
+async def load(connection: Connection, items: Sequence[ScanIn | OrderIn]) -> World:
+    """Lock and load everything the items touch."""
+    shipments = await _shipments_to_lock(connection, items)
+    next_n = await repository.create_and_lock_shipments(connection, shipments)
+    orders = sorted(_orders_of(items) | await repository.claimants(connection, shipments))
+    rows = await repository.create_and_lock_orders(connection, orders)
+    # Under the orders' locks, and not before: a sibling parcel folded by another process must be seen.
+    events = await repository.events(connection, orders)
+    keys = await repository.claimed_keys(connection, orders)
+    histories = await repository.histories(connection, sorted(keys | set(shipments)))
+    _check_all_locked(items, events, locked=set(shipments))
+    return World(histories=histories, next_n=next_n, events=events, orders=rows)
+
+
+async def _shipments_to_lock(connection: Connection, items: Sequence[ScanIn | OrderIn]) -> list[str]:
+    """Guess, from unlocked reads, every shipment that will get a row; `_check_all_locked` judges the guess."""
+    shipments = {item.shipment for item in items if isinstance(item, ScanIn)}
+    orders = sorted(_orders_of(items))
+    if orders:
+        events = await repository.events(connection, orders)
+        shipments |= await repository.claimed_keys(connection, orders)
+        shipments |= _claimed_on_the_way(items, events)
+    return sorted(shipments)
+
+
+def _orders_of(items: Iterable[ScanIn | OrderIn]) -> set[str]:
+    return {item.order for item in items if isinstance(item, OrderIn)}
+
+
+def _claimed_on_the_way(items: Sequence[ScanIn | OrderIn], events: repository.Events) -> set[str]:
+    keys: set[str] = set()
+    for order in _orders_of(items):
+        new = [item.stored for item in items if isinstance(item, OrderIn) and item.order == order]
+        keys |= claims_on_the_way(order, events[order].values(), new)
+    return keys
+
+
+def _check_all_locked(items: Sequence[ScanIn | OrderIn], events: repository.Events, *, locked: set[str]) -> None:
+    if not _claimed_on_the_way(items, events) <= locked:
+        raise Conflict("claims_moved", "an order's claims changed while its shipments were being locked")

@@ -1,0 +1,135 @@
+"""A Kafka record becomes a scan, an order event, or a refusal with its reason. Pure.
+
+Every bound is checked here, so that Postgres cannot refuse a value later. Contacts are dropped here: status stores only
+which roles were given.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from schemas.dead_letters import DeadLetter, quarantine
+from schemas.envelope import event_type, header
+from schemas.order_events import ORDER_EVENT, Contact, ContactChanged, OrderEvent, Placed
+from schemas.scans import SCAN, Scan
+from services.runtime.kafka import Record
+from services.status.order_facts import StoredEvent
+from services.status.readings import content_hash
+
+SCANS: Final = "carrier.scans.v1"
+ORDER_EVENTS: Final = "order.events.v1"
+_MAX_CAUSES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ScanIn:
+    """A scan to apply to its shipment."""
+
+    record: Record
+    scan: Scan
+    shipment: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIn:
+    """An order event to apply to its order; its contacts are roles only."""
+
+    record: Record
+    order: str
+    stored: StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that cannot be applied."""
+
+    record: Record
+    reason: str
+    detail: str
+
+
+Input = ScanIn | OrderIn | Refused
+
+
+def read(record: Record) -> Input:
+    """Return what a record says, or why it cannot be applied. Never raises for any bytes."""
+    if record.value is None:
+        return Refused(record, "no_value", "the record has no value")
+    try:
+        return _read_scan(record, record.value) if record.topic == SCANS else _read_event(record, record.value)
+    except ValidationError as error:
+        return Refused(record, "invalid", _causes(error))
+    except (ValueError, RecursionError) as error:
+        return Refused(record, "unreadable", f"the value cannot be read ({type(error).__name__})")
+
+
+def dead_letter(refused: Refused, *, at: datetime) -> DeadLetter:
+    """Return the dead letter of a refused record."""
+    record = refused.record
+    return quarantine(
+        "status",
+        record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+        reason=refused.reason,
+        detail=refused.detail,
+        at=at,
+    )
+
+
+def _read_scan(record: Record, value: bytes) -> Input:
+    scan = SCAN.validate_json(value)
+    refusal = _envelope_refusal(record, kind=scan.kind, key=scan.key)
+    return refusal or ScanIn(record, scan, scan.key, content_hash(scan))
+
+
+def _read_event(record: Record, value: bytes) -> Input:
+    event = ORDER_EVENT.validate_json(value)
+    refusal = _envelope_refusal(record, kind=event.type, key=event.key)
+    if refusal is not None:
+        return refusal
+    source, event_id = header(record.headers, "ce_source"), header(record.headers, "ce_id")
+    if source is None or event_id is None:
+        return Refused(record, "no_event_id", "an order event needs the headers ce_source and ce_id")
+    return OrderIn(record, event.key, stored_event(source, event_id, without_contacts(event)))
+
+
+def _envelope_refusal(record: Record, *, kind: str, key: str) -> Refused | None:
+    """Refuse a record whose key or type contradicts its body: its order among its neighbours would be a lie."""
+    if record.key != key.encode():
+        return Refused(record, "key_mismatch", "the key is not that of the body")
+    told = header(record.headers, "ce_type")
+    if told is not None and told != event_type(record.topic, kind):
+        return Refused(record, "type_mismatch", "the header ce_type is not that of the body")
+    return None
+
+
+def without_contacts(event: OrderEvent) -> OrderEvent:
+    """Return the event with the roles of its contacts and nothing else of them."""
+    if isinstance(event, Placed | ContactChanged):
+        return event.model_copy(update={"contacts": tuple(Contact(role=contact.role) for contact in event.contacts)})
+    return event
+
+
+def stored_event(source: str, event_id: str, event: OrderEvent) -> StoredEvent:
+    """Return an event with its identity and content hash."""
+    body = event.model_dump(mode="json", exclude_defaults=True)
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
+    return StoredEvent(source, event_id, event, digest)
+
+
+def _causes(error: ValidationError) -> str:
+    """Return the first causes as `place: what`, without any input."""
+    found = [
+        f"{'.'.join(str(part) for part in cause['loc'])}: {cause['msg']}"
+        for cause in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return "; ".join(found[:_MAX_CAUSES])[:500]

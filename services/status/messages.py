@@ -1,0 +1,112 @@
+"""The bytes of a status message: the state document, what changed, and the envelope. Pure.
+
+A message is measured before its row is written: beyond 200 KiB `lines` and finished parcels leave it and `truncated`
+says so; the API has them (design E1).
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from schemas.dead_letters import DEAD_LETTER, DeadLetter
+from schemas.envelope import ce_headers
+from schemas.vocabulary import Stage
+from services.status.inputs import ORDER_EVENTS, SCANS, OrderIn, ScanIn
+from services.status.order import Document
+
+STATUS_TOPIC: Final = "order.status.v1"
+SNAPSHOT_TOPIC: Final = "order.snapshots.v1"
+DEAD_LETTER_TOPIC: Final = "dead-letters.v1"
+SOURCE: Final = "trackfold/status"
+MAX_MESSAGE_BYTES: Final = 200 * 1024
+
+_FINISHED: Final = frozenset({Stage.DELIVERED.value, Stage.CANCELLED.value})
+_CORRECTING: Final = frozenset({"shipment_corrected", "shipment_voided"})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it will stand in the outbox: repeats are these very bytes."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, str]]
+    timestamp_ms: int
+
+
+def change_of(item: ScanIn | OrderIn, document: Document, *, version: int, previous: str | None) -> Document:
+    """Return the `change` of a version."""
+    cause = _cause(item)
+    acts = document["display"]["acts"]
+    correction = cause["type"] in _CORRECTING
+    return {
+        "version": version,
+        "previous": previous,
+        "cause": cause,
+        "reason": cause["type"] if correction else None,
+        "correction": correction,
+        "marked": None,
+        "action_required": acts == "customer",
+        "action_by": acts,
+    }
+
+
+def status_message(key: str, document: Document, change: Document, *, at: datetime, traceparent: str | None) -> Message:
+    """Return the message of one version."""
+    value = _bytes({**document, "truncated": False, "change": change})
+    if len(value) > MAX_MESSAGE_BYTES:
+        value = _bytes({**_shortened(document, change), "truncated": True, "change": change})
+    headers = ce_headers(
+        STATUS_TOPIC,
+        "changed",
+        event_id=f"{key}/{change['version']}",
+        source=SOURCE,
+        subject=key,
+        time=at,
+        traceparent=traceparent,
+    )
+    return _message(STATUS_TOPIC, key, value, headers, at=at)
+
+
+def dead_letter_message(letter: DeadLetter, *, at: datetime) -> Message:
+    """Return the message of a dead letter."""
+    headers = ce_headers(
+        DEAD_LETTER_TOPIC,
+        letter.action,
+        event_id=f"{letter.key}/{letter.action}",
+        source=SOURCE,
+        subject=letter.key,
+        time=at,
+    )
+    return _message(DEAD_LETTER_TOPIC, letter.key, DEAD_LETTER.dump_json(letter), headers, at=at)
+
+
+def _message(topic: str, key: str, value: bytes, headers: list[tuple[str, bytes]], *, at: datetime) -> Message:
+    texts = [(name, content.decode()) for name, content in headers]
+    return Message(topic, key.encode(), value, texts, int(at.timestamp() * 1000))
+
+
+def _cause(item: ScanIn | OrderIn) -> Document:
+    if isinstance(item, ScanIn):
+        scan = item.scan
+        return {"topic": SCANS, "type": scan.kind, "event": scan.event_key, "at": scan.occurred_at.isoformat()}
+    stored = item.stored
+    at = stored.event.occurred_at.isoformat()
+    return {"topic": ORDER_EVENTS, "type": stored.event.type, "event": stored.key, "at": at}
+
+
+def _shortened(document: Document, change: Document) -> Document:
+    """Leave out lines and finished parcels, but not one that this very change finished: its milestone is news."""
+    cause = change["cause"]["event"]
+
+    def is_news(parcel: Document) -> bool:
+        return any(reached["event_key"] == cause for reached in parcel["milestones"])
+
+    kept = [parcel for parcel in document["parcels"] if parcel["stage"] not in _FINISHED or is_news(parcel)]
+    return {**document, "lines": [], "parcels": kept}
+
+
+def _bytes(value: Document) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,76 @@
+"""What the API and the pages read: one order as of one instant. Read-only; the engine's SQL is in repository.py.
+
+Stored documents are shown as they were published; the history beside them is folded from the same snapshot of the
+database, so a scan never shows on one half of an answer only.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.order_events import Placed
+from schemas.order_status import ORDER_STATUS, OrderStatus
+from services.runtime.postgres import Connection, Pool, retried
+from services.status import repository
+from services.status.machine import Verdict
+from services.status.order import _fold_parcel as fold_parcel
+from services.status.order_facts import ParcelFacts, StoredEvent, gather, unite
+
+#: Every statement of a request sees the database as of one instant.
+ONE_INSTANT: Final = "set transaction isolation level repeatable read, read only"
+#: The document is whole, the message may be shortened: only `change` is taken from it.
+READ_ORDER: Final = """
+select doc, (convert_from(message, 'UTF8')::jsonb) -> 'change' as change
+from status.orders where order_key = $1 and doc is not null and message is not null
+"""
+#: A request waits for the database no longer than its caller would.
+_TRIES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One order: what was published last, and what it was folded from."""
+
+    status: OrderStatus
+    events: tuple[StoredEvent, ...]
+    """In the order of the fold: as they happened."""
+    histories: dict[str, tuple[Verdict, ...]]
+    """By the shop's id of the shipment: every scan that this order may see, in the order of the fold, with what the
+    fold made of it."""
+
+    @property
+    def placed(self) -> Placed | None:
+        """What the customer ordered, once the shop told it."""
+        return next((stored.event for stored in self.events if isinstance(stored.event, Placed)), None)
+
+
+async def find_order(pool: Pool, key: str, *, wanted: Callable[[ParcelFacts], bool]) -> Found | None:
+    """Return an order, or None when nothing was published of it; raises Transient when the database does not answer.
+
+    `wanted` chooses the parcels whose history is read.
+    """
+
+    async def work(connection: Connection) -> Found | None:
+        await connection.execute(ONE_INSTANT)
+        return await _read(connection, key, wanted)
+
+    return await retried(pool, work, what="read order", tries=_TRIES)
+
+
+async def _read(connection: Connection, key: str, wanted: Callable[[ParcelFacts], bool]) -> Found | None:
+    row = await connection.fetchrow(READ_ORDER, key)
+    if row is None:
+        return None
+    status = ORDER_STATUS.validate_python({**json.loads(row["doc"]), "change": json.loads(row["change"])})
+    stored = (await repository.events(connection, [key]))[key].values()
+    facts = gather(stored)
+    parcels = [parcel for parcel in facts.parcels.values() if wanted(parcel)]
+    keys = sorted({shipment for parcel in parcels for shipment in parcel.keys})
+    histories = await repository.histories(connection, keys)
+    folded = [fold_parcel(key, facts, parcel, histories) for parcel in parcels]
+    return Found(
+        status=status,
+        events=tuple(unite(stored)),
+        histories={parcel.shipment: tuple(state.verdicts) for parcel, state in folded},
+    )

@@ -1,0 +1,198 @@
+"""The relay: committed messages go from the outbox to Kafka, per output partition in id order (design E1).
+
+One record batch is outstanding per partition, the next only after its acknowledgement, because a client that sends on
+after a failed batch reorders. Rows are deleted in the transaction that advances the relay's position; a crash between
+acknowledgement and delete sends the same bytes again, which readers know by (key, version).
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import uuid4
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from services.runtime import delivery, metrics
+from services.runtime.failpoints import hit
+from services.runtime.life import Life
+from services.runtime.postgres import Connection, Pool
+from services.runtime.settings import KafkaSettings
+from services.status.messages import SNAPSHOT_TOPIC, STATUS_TOPIC
+from services.status.outputs import Outputs
+
+log = structlog.stdlib.get_logger("trackfold.status.relay")
+
+#: Kafka bounds a record batch by the topic's max.message.bytes (256 KiB): stay under it with the batch's own overhead.
+MAX_BATCH_BYTES: Final = 240 * 1024
+SEND_TIMEOUT_S: Final = 10.0
+#: A repeat that Kafka still holds can arrive this late; then the newest snapshot must be written once more.
+REPEAT_AFTER: Final = "10 minutes"
+_REPEATS_AT_ONCE: Final = 100
+
+QUEUES: Final = "select distinct topic, part from status.outbox order by topic, part"
+# One relay a partition: two would interleave. The lock ends with the transaction, so a frozen relay loses it to the
+# server's idle limit, and nobody has to guess whether it still lives.
+TRY_LOCK: Final = "select pg_try_advisory_xact_lock(hashtextextended('relay ' || $1, 0))"
+READ_ROWS: Final = """
+select id, key, value, headers, timestamp_ms from status.outbox where topic = $1 and part = $2 order by id limit $3
+"""
+DELETE_ROWS: Final = "delete from status.outbox where topic = $1 and part = $2 and id = any($3::bigint[])"
+READ_OWNER: Final = "select owner from status.relay_position where topic = $1 and part = $2"
+ADVANCE: Final = """
+insert into status.relay_position (topic, part, next_offset, owner) values ($1, $2, $3, $4)
+on conflict (topic, part) do update
+set next_offset = excluded.next_offset, owner = excluded.owner, updated_at = now()
+"""
+SCHEDULE_REPEATS: Final = f"""
+insert into status.snapshot_repeat (order_key, due_at)
+select distinct key, now() + interval '{REPEAT_AFTER}' from unnest($1::text[]) as t (key) order by key
+on conflict (order_key) do update set due_at = excluded.due_at
+"""  # noqa: S608 - a constant of ours
+TAKE_REPEATS: Final = """
+delete from status.snapshot_repeat where order_key in (
+    select order_key from status.snapshot_repeat where due_at <= now() order by order_key limit $1
+    for update skip locked)
+returning order_key
+"""
+NEWEST: Final = """
+select order_key, message as value, message_headers as headers, message_ms as timestamp_ms
+from status.orders where order_key = any($1::text[]) and message is not null order by order_key for update
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message as the outbox holds it."""
+
+    id: int
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    timestamp_ms: int
+
+
+@dataclass(slots=True)
+class Relay:
+    """Relays what the outbox holds; one loop a process."""
+
+    life: Life
+    kafka: KafkaSettings
+    pool: Pool
+    producer: AIOKafkaProducer
+    """Its `max_batch_size` is MAX_BATCH_BYTES."""
+    outputs: Outputs
+    poll_s: float = 0.05
+    limit: int = 500
+    name: str = field(default_factory=lambda: uuid4().hex)
+
+    async def run(self) -> None:
+        """Relay until the process stops; a loop for `life.spawn`. Waits for Kafka and Postgres as long as they need."""
+        heart = self.life.heart("relay")
+        while not self.life.stopping.is_set():
+            heart.beat()
+            moved = await delivery.persist(self.relay_once, life=self.life, what="relay", heart=heart)
+            if not moved:
+                await self.life.pause(self.poll_s)
+
+    async def relay_once(self) -> int:
+        """Relay once through every queue that has rows; return how many rows were relayed."""
+        async with self.pool.acquire() as connection:
+            queues = [(row["topic"], row["part"]) for row in await connection.fetch(QUEUES)]
+        moved = 0
+        for topic, part in queues:
+            moved += await self._relay(topic, part)
+        await self._repeat_snapshots()
+        return moved
+
+    async def _relay(self, topic: str, part: int) -> int:
+        """Relay the head of one queue: read, send, await the acknowledgement, delete, all under the queue's lock."""
+        rows: Sequence[Row] = ()
+        sending = False
+        try:
+            async with self.pool.transaction() as connection:
+                if not await connection.fetchval(TRY_LOCK, f"{topic}/{part}"):
+                    return 0
+                rows = await _read(connection, topic, part, limit=self.limit)
+                if not rows:
+                    return 0
+                await self._note_takeover(connection, topic, part, rows=rows)
+                await hit("relay.before_send")
+                sending = True
+                next_offset = await self._send(topic, part, rows=rows)
+                await hit("relay.after_send")
+                await connection.execute(DELETE_ROWS, topic, part, [row.id for row in rows])
+                await connection.execute(ADVANCE, topic, part, next_offset, self.name)
+        except Exception:
+            if sending and topic == STATUS_TOPIC:
+                await self._schedule_repeats(rows)
+            raise
+        metrics.RELAYED.labels(topic).inc(len(rows))
+        return len(rows)
+
+    async def _send(self, topic: str, part: int, *, rows: Sequence[Row]) -> int:
+        """Send rows; return the offset behind the last. Snapshots first: a reader of snapshots misses nothing (E1)."""
+        if topic == STATUS_TOPIC:
+            newest = {row.key: row for row in rows}
+            await self._send_batches(SNAPSHOT_TOPIC, part, rows=list(newest.values()))
+        return await self._send_batches(topic, part, rows=rows)
+
+    async def _send_batches(self, topic: str, part: int, *, rows: Sequence[Row]) -> int:
+        wire, next_offset, left = self.kafka.topic(topic), 0, list(rows)
+        while left:
+            batch = self.producer.create_batch()
+            taken = 0
+            for row in left:
+                if batch.append(key=row.key, value=row.value, timestamp=row.timestamp_ms, headers=row.headers) is None:
+                    break
+                taken += 1
+            batch.close()
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                done = await (await self.producer.send_batch(batch, wire, partition=part))
+            next_offset = done.offset + taken
+            left = left[taken:]
+        return next_offset
+
+    async def _note_takeover(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> None:
+        """Plan to repeat the snapshots of a queue another process relayed: its last send may be under way."""
+        owner = await connection.fetchval(READ_OWNER, topic, part)
+        if topic == STATUS_TOPIC and owner is not None and owner != self.name:
+            await connection.execute(SCHEDULE_REPEATS, _keys(rows))
+
+    async def _schedule_repeats(self, rows: Sequence[Row]) -> None:
+        """After a send of unknown outcome: the same bytes can appear late, behind newer ones."""
+        try:
+            async with self.pool.transaction() as connection:
+                await connection.execute(SCHEDULE_REPEATS, _keys(rows))
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # The rows are still in the outbox: whoever relays them next is a takeover or plans it again.
+            log.warning("could not plan to repeat snapshots", error=delivery.describe(error))
+
+    async def _repeat_snapshots(self) -> None:
+        """Send the newest snapshots once more that are due; the orders stay locked, so none can get newer meanwhile."""
+        async with self.pool.transaction() as connection:
+            due = [row["order_key"] for row in await connection.fetch(TAKE_REPEATS, _REPEATS_AT_ONCE)]
+            if not due:
+                return
+            for row in await connection.fetch(NEWEST, due):
+                key = row["order_key"].encode()
+                one = Row(0, key, row["value"], _headers(row["headers"]), row["timestamp_ms"])
+                await self._send_batches(SNAPSHOT_TOPIC, self.outputs.partition(SNAPSHOT_TOPIC, key), rows=[one])
+
+
+async def _read(connection: Connection, topic: str, part: int, *, limit: int) -> list[Row]:
+    return [
+        Row(row["id"], row["key"], row["value"], _headers(row["headers"]), row["timestamp_ms"])
+        for row in await connection.fetch(READ_ROWS, topic, part, limit)
+    ]
+
+
+def _headers(stored: str) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in json.loads(stored)]
+
+
+def _keys(rows: Sequence[Row]) -> list[str]:
+    return [row.key.decode() for row in rows]

@@ -1,0 +1,38 @@
+"""The settings of status: the shared sections it uses, and its own."""
+
+from pydantic import Field, field_validator
+
+from services.runtime.settings import HttpSettings, LinkSettings, PostgresSettings, Secrets, Section, ServiceSettings
+
+_SHORTEST_KEY = 16
+
+
+class StatusSection(Section):
+    """The engine, its relay, the query API and the pages."""
+
+    api_keys: Secrets = ()
+    """Keys that open the query API, separated by commas; without any, every call is refused."""
+    docs: bool = True
+    """Whether /docs and /openapi.json are served."""
+    max_history: int = Field(default=1000, ge=1, le=10_000)
+    """Scans of one parcel that one answer of the API holds at most; the rest is on the next page."""
+    relay_poll_ms: int = Field(default=50, ge=1, le=60_000)
+    """How often the relay looks for new messages."""
+    relay_batch: int = Field(default=500, ge=1, le=10_000)
+    """Messages of one output partition that are sent at once at most."""
+
+    @field_validator("api_keys")
+    @classmethod
+    def _long_enough(cls, keys: Secrets) -> Secrets:
+        if any(len(key.get_secret_value()) < _SHORTEST_KEY for key in keys):
+            raise ValueError(f"an API key has at least {_SHORTEST_KEY} characters")
+        return keys
+
+
+class StatusSettings(ServiceSettings):
+    """All settings of `trackfold status run`."""
+
+    postgres: PostgresSettings = PostgresSettings()
+    http: HttpSettings = HttpSettings()
+    links: LinkSettings = LinkSettings()
+    status: StatusSection = StatusSection()

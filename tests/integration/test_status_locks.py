@@ -1,0 +1,90 @@
+"""Two owners at work on two parcels of one order: nothing is lost, because orders are read only under their lock."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.runtime.consume import Batch
+from services.status import handler as handler_module
+from services.status import repository
+from services.status.handler import Handler
+from services.status.inputs import OrderIn, ScanIn
+from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
+from services.status.outputs import Outputs
+from services.status.replay import World
+from tests.records import placed, record, scan, shipment
+from tests.waiting import eventually
+
+HANDLER = Handler(Outputs({STATUS_TOPIC: 3, SNAPSHOT_TOPIC: 3, DEAD_LETTER_TOPIC: 1}))
+ORDER = "main:1001"
+
+
+@pytest.fixture
+async def connections(database: str) -> AsyncIterator[list[Any]]:
+    """Two owners and an observer."""
+    opened = [await asyncpg.connect(database) for _ in range(3)]
+    yield opened
+    for connection in opened:
+        await connection.close()
+
+
+async def apply(connection: Any, bodies: Sequence[dict[str, Any]], until: asyncio.Event | None = None) -> None:
+    """Apply a batch in one transaction; with `until`, hold everything just before COMMIT."""
+    async with connection.transaction():
+        await HANDLER.apply(Batch(connection, tuple(record(body) for body in bodies), frozenset()))
+        if until is not None:
+            await until.wait()
+
+
+async def race(connections: Sequence[Any]) -> dict[str, Any]:
+    """Deliver parcel A, and while its owner has not committed deliver parcel B; return what the order shows then."""
+    one, two, observer = connections
+    await apply(one, [placed(), shipment("A1", parcel="A"), shipment("B1", parcel="B")])
+    commit = asyncio.Event()
+    first = asyncio.create_task(apply(one, [scan("delivered", minutes=60, number="A1")], commit))
+
+    async def holds_the_order() -> bool:
+        locked = "select 1 from status.orders where order_key = $1 for update skip locked"
+        return await observer.fetchval(locked, ORDER) is None
+
+    await eventually(holds_the_order)
+    second = asyncio.create_task(apply(two, [scan("delivered", minutes=61, number="B1")]))
+
+    async def waits() -> bool:
+        return bool(await observer.fetchval("select cardinality(pg_blocking_pids($1)) > 0", two.get_server_pid()))
+
+    await eventually(waits)
+    commit.set()
+    await asyncio.gather(first, second)
+    document: dict[str, Any] = json.loads(await observer.fetchval("select doc from status.orders"))
+    return document
+
+
+async def test_two_owners_of_two_parcels_lose_no_part(connections: list[Any]) -> None:
+    document = await race(connections)
+    assert [parcel["stage"] for parcel in document["parcels"]] == ["delivered", "delivered"]
+    assert document["state"] == "delivered"
+
+
+async def test_reading_the_order_before_its_lock_would_lose_a_part(
+    connections: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler_module, "load", load_too_early)
+    document = await race(connections)
+    assert sorted(parcel["stage"] for parcel in document["parcels"]) != ["delivered", "delivered"]
+
+
+async def load_too_early(connection: Any, items: Sequence[ScanIn | OrderIn]) -> World:
+    """Do what `handler.load` does, in the one order that is wrong: read, then lock the orders."""
+    scanned = {item.shipment for item in items if isinstance(item, ScanIn)}
+    shipments = sorted(scanned or {"royal-mail:A1", "royal-mail:B1"})
+    next_n = await repository.create_and_lock_shipments(connection, shipments)
+    keys = await repository.claimed_keys(connection, [ORDER])
+    histories = await repository.histories(connection, sorted(keys | set(shipments)))
+    orders = await repository.create_and_lock_orders(connection, [ORDER])
+    events = await repository.events(connection, [ORDER])
+    return World(histories=histories, next_n=next_n, events=events, orders=orders)

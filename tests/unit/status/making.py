@@ -1,0 +1,104 @@
+"""Orders and histories out of plain lists, in the ways the engine would build them."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from schemas.order_status import ORDER_STATUS, OrderStatus
+from schemas.scans import SCAN, Scan
+from services.runtime.kafka import Record
+from services.status.inputs import ORDER_EVENTS, SCANS, OrderIn, ScanIn, stored_event
+from services.status.order import Document, History, fold_order
+from services.status.order_facts import StoredEvent
+from services.status.readings import content_hash
+from services.status.replay import OrderRow, World, wanted_claims
+from tests.builders import KEY, START, make_order_event
+
+CHANGE = {
+    "version": 1,
+    "previous": None,
+    "cause": {"topic": SCANS, "type": "scan", "event": "x", "at": START.isoformat()},
+}
+Told = StoredEvent | Scan
+
+_numbers = itertools.count(1)
+
+
+def told(kind: str = "placed", *, event_id: str | None = None, source: str = "oms", **overrides: Any) -> StoredEvent:
+    """Return a stored order event; its id is new unless given."""
+    event = make_order_event(kind, **overrides)
+    return stored_event(source, event_id or f"e{next(_numbers):05d}", event)
+
+
+def histories_of(orders: Mapping[str, Sequence[StoredEvent]], scans: Iterable[Scan]) -> dict[str, History]:
+    """Return every history as the ledger would hold it: all claims of all orders, all readings once."""
+    histories: dict[str, History] = {}
+    for order, events in orders.items():
+        for shipment, claim in wanted_claims(order, events):
+            histories.setdefault(shipment, History()).claims[order, claim.parcel] = claim
+    for scan in scans:
+        readings = histories.setdefault(scan.key, History()).readings
+        slot = scan.event_key, content_hash(scan)
+        held = readings.get(slot)
+        readings[slot] = scan if held is None or scan.told_at < held.told_at else held
+    return histories
+
+
+def fold(*everything: Told, key: str = KEY, others: Mapping[str, Sequence[StoredEvent]] | None = None) -> Document:
+    """Return the document of one order from its events and all scans, with other orders' events beside it."""
+    events = [one for one in everything if isinstance(one, StoredEvent)]
+    scans = [one for one in everything if isinstance(one, Scan)]
+    return fold_order(key, events, histories_of({**(others or {}), key: events}, scans))
+
+
+def read_back(document: Document) -> OrderStatus:
+    """Return the document as its readers read it: a status message."""
+    return ORDER_STATUS.validate_python({**document, "change": CHANGE})
+
+
+def parcel(document: Document, shipment: str = "S1") -> Document:
+    """Return one parcel of a document."""
+    found: Document = next(one for one in document["parcels"] if one["shipment"] == shipment)
+    return found
+
+
+def buckets(document: Document, line: str = "1") -> dict[str, int]:
+    """Return where the units of a line are."""
+    found: dict[str, int] = next(one for one in document["lines"] if one["line"] == line)["buckets"]
+    return found
+
+
+def milestones(part: Document) -> list[tuple[str, str]]:
+    """Return the milestones of an order or parcel as (name, occasion)."""
+    return [(one["name"], one["occasion"]) for one in part["milestones"]]
+
+
+def replayed(told_in_order: Sequence[tuple[str, StoredEvent] | Scan]) -> World:
+    """Return the engine's world after these records, one after the other, each order keyed beside its event."""
+    items = [_item(offset, one) for offset, one in enumerate(told_in_order)]
+    orders = {item.order for item in items if isinstance(item, OrderIn)}
+    keys = {item.shipment for item in items if isinstance(item, ScanIn)}
+    for order in orders:
+        for count in range(len(items)):
+            before = [i.stored for i in items[: count + 1] if isinstance(i, OrderIn) and i.order == order]
+            keys |= {key for key, _ in wanted_claims(order, before)}
+    world = World(
+        histories={key: History() for key in keys},
+        next_n=dict.fromkeys(keys, 1),
+        events={order: {} for order in orders},
+        orders={order: OrderRow() for order in orders},
+    )
+    for item in items:
+        world.apply(item)
+    return world
+
+
+def _item(offset: int, one: tuple[str, StoredEvent] | Scan) -> ScanIn | OrderIn:
+    if isinstance(one, Scan):
+        return ScanIn(_record(SCANS, offset, SCAN.dump_json(one), one.key), one, one.key, content_hash(one))
+    order, stored = one
+    return OrderIn(_record(ORDER_EVENTS, offset, b"{}", order), order, stored)
+
+
+def _record(topic: str, offset: int, value: bytes, key: str) -> Record:
+    return Record(topic, partition=0, offset=offset, timestamp_ms=0, key=key.encode(), value=value, headers=())

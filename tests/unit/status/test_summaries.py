@@ -1,0 +1,85 @@
+"""A provider's summary (R23): its end stages count, its other words only where it told no scan."""
+
+import itertools
+
+import pytest
+
+from schemas.scans import Scan
+from schemas.vocabulary import Milestone, Stage
+from services.status.machine import ShipmentState, fold
+from tests.builders import after, make_scan
+
+
+def told(
+    stage: str | None, hours: float, kind: str = "scan", provider: str = "easypost", leg: str = "outbound"
+) -> Scan:
+    return make_scan(kind=kind, stage=stage, occurred_at=after(hours=hours), provider=provider, leg=leg)
+
+
+def in_any_order(*scans: Scan) -> ShipmentState:
+    first = fold(scans)
+    assert all(fold(order) == first for order in itertools.permutations(scans))
+    return first
+
+
+def test_an_end_stage_outranks_the_scans_its_provider_told_with_it() -> None:
+    scans = [told("in_transit", 1), told("out_for_delivery", 3), told("delivered", 4, "summary")]
+    assert in_any_order(*scans).stage is Stage.DELIVERED
+
+
+def test_an_end_stage_stands_directly_after_the_last_scan_of_its_provider() -> None:
+    state = in_any_order(
+        told("in_transit", 1), told("out_for_delivery", 2, provider="ups"), told("delivered", 4, "summary")
+    )
+    assert [(v.scan.kind, v.scan.provider) for v in state.verdicts] == [
+        ("scan", "easypost"), ("summary", "easypost"), ("scan", "ups"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("hours", [0, 5])
+def test_another_stage_counts_only_where_its_provider_told_no_scan_ever(hours: float) -> None:
+    state = in_any_order(told("in_transit", 2), told("out_for_delivery", hours, "summary"))
+    assert state.stage is Stage.IN_TRANSIT
+    assert Milestone.OUT_FOR_DELIVERY not in {one.name for one in state.milestones}
+    assert "superseded" in {verdict.reason for verdict in state.verdicts}
+
+
+def test_a_summary_without_any_scan_moves_the_parcel() -> None:
+    state = in_any_order(told("in_transit", 1, "summary"), told("out_for_delivery", 2, "summary"))
+    assert state.stage is Stage.OUT_FOR_DELIVERY
+
+
+def test_scans_of_another_provider_do_not_silence_a_summary() -> None:
+    state = in_any_order(told("in_transit", 1, provider="ups"), told("out_for_delivery", 2, "summary"))
+    assert state.stage is Stage.OUT_FOR_DELIVERY
+
+
+def test_the_newest_summary_is_shown_where_there_is_no_scan() -> None:
+    state = in_any_order(told("in_transit", 1, "summary"), told("delivered", 2, "summary"))
+    assert state.last is not None
+    assert state.last.stage == "delivered"
+
+
+def test_a_scan_is_shown_before_a_summary() -> None:
+    state = in_any_order(
+        told("in_transit", 1, "summary", "ups"), told("in_transit", 2), told("delivered", 3, "summary")
+    )
+    assert state.last is not None
+    assert state.last.kind == "scan"
+
+
+def test_a_summary_does_not_wipe_out_where_the_parcel_was_left() -> None:
+    scan = make_scan(stage="delivered", substatus="safe_place", occurred_at=after(hours=2))
+    state = in_any_order(scan, told("delivered", 3, "summary"))
+    assert state.substatus == "safe_place"
+    assert [one.event_key for one in state.milestones if one.name is Milestone.DELIVERED] == [scan.event_key]
+
+
+def test_a_summary_that_says_delivered_does_not_outrank_the_way_back() -> None:
+    state = in_any_order(told("in_transit", 1), told("in_transit", 2, leg="return"), told("delivered", 3, "summary"))
+    assert state.stage is Stage.IN_TRANSIT
+    assert Milestone.DELIVERED not in {one.name for one in state.milestones}
+
+
+def test_a_summary_of_an_unknown_stage_moves_nothing() -> None:
+    assert in_any_order(told("lost", 1, "summary")).stage is Stage.ANNOUNCED
