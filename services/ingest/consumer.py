@@ -1,0 +1,133 @@
+"""The normaliser: a polled batch of webhooks, each turned into scans, sent, acknowledged; then the offsets.
+
+`PlainConsumer` runs a batch again until it succeeds and commits after it, so a crash only repeats what has no effect
+twice. What a body says is decided in `normalise.py`.
+"""
+
+import asyncio
+import hashlib
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from schemas.carriers import is_known
+from schemas.scans import Scan
+from services.ingest.handler import TOPIC
+from services.ingest.normalise import Normalised, Outgoing, normalise
+from services.ingest.settings import IngestSettings
+from services.runtime import failpoints, metrics
+from services.runtime.consume import PlainConsumer
+from services.runtime.kafka import Record
+from services.runtime.life import Life
+
+GROUP: Final = "trackfold.ingest.normalise"
+_SEND_LIMIT_S: Final = 30.0
+
+log = structlog.stdlib.get_logger("trackfold.ingest")
+
+
+class Memory:
+    """Scans that Kafka acknowledged, newest kept: a saver only, because repeats have no effect.
+
+    A repeat is skipped only if it was told later than the remembered one: the earliest `told_at` counts in the fold.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._told = OrderedDict[bytes, datetime]()
+
+    def has(self, scan: Scan) -> bool:
+        """Tell whether the same reading of the same scan was sent before."""
+        told = self._told.get(_digest(scan))
+        return told is not None and told <= scan.told_at
+
+    def add(self, scan: Scan) -> None:
+        """Remember an acknowledged scan."""
+        if self._size == 0:
+            return
+        digest = _digest(scan)
+        self._told[digest] = min(scan.told_at, self._told.get(digest, scan.told_at))
+        self._told.move_to_end(digest)
+        while len(self._told) > self._size:
+            self._told.popitem(last=False)
+
+
+class Normaliser:
+    """What `PlainConsumer` does with a batch."""
+
+    def __init__(self, producer: AIOKafkaProducer, settings: IngestSettings) -> None:
+        self._producer = producer
+        self._kafka = settings.kafka
+        self._allow_test = settings.ingest.allow_test_trackers
+        self._memory = Memory(settings.ingest.remembered_scans)
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        """Return when every scan and dead letter of the batch is acknowledged."""
+        results: list[Normalised] = []
+        for record in records:
+            results.append(normalise(record, allow_test=self._allow_test))
+            await asyncio.sleep(0)  # a batch of long histories must not keep a webhook from its answer
+        new = [
+            one for result in results for one in result.outgoing if one.scan is None or not self._memory.has(one.scan)
+        ]
+        await failpoints.hit("normalise.before_send")
+        await self._send(new)
+        for one in new:
+            if one.scan is not None:
+                self._memory.add(one.scan)
+        _count(records, results, sent=new)
+
+    async def _send(self, outgoing: Sequence[Outgoing]) -> None:
+        """Send in order and wait for all; raise the first failure, after which the whole batch is done again."""
+        async with asyncio.timeout(_SEND_LIMIT_S):
+            waits = [
+                await self._producer.send(
+                    self._kafka.topic(one.topic), one.value, key=one.key, headers=list(one.headers)
+                )
+                for one in outgoing
+            ]
+            outcomes = await asyncio.gather(*waits, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+def make_consumer(life: Life, settings: IngestSettings, producer: AIOKafkaProducer) -> PlainConsumer:
+    """Return the consumer, not started."""
+    return PlainConsumer(
+        life,
+        settings.kafka,
+        group=GROUP,
+        topics=(TOPIC,),
+        apply=Normaliser(producer, settings).apply,
+        max_records=settings.ingest.max_records,
+    )
+
+
+def _digest(scan: Scan) -> bytes:
+    content = scan.model_dump_json(exclude={"told_at"}, exclude_none=True)
+    return hashlib.blake2b(content.encode(), digest_size=16).digest()
+
+
+def _count(records: Sequence[Record], results: Sequence[Normalised], *, sent: Sequence[Outgoing]) -> None:
+    scans = [one.scan for one in sent if one.scan is not None]
+    for (provider, kind), number in Counter((scan.provider, scan.kind) for scan in scans).items():
+        metrics.SCANS.labels(provider, kind).inc(number)
+    for scan in scans:
+        carrier = scan.carrier if is_known(scan.carrier) else "unlisted"
+        if carrier == "unlisted":
+            log.info("unlisted carrier", carrier=scan.carrier, provider=scan.provider)
+            metrics.UNLISTED_CARRIERS.labels(scan.provider).inc()
+        if scan.substatus == "unmapped":
+            log.info("unmapped code", carrier=scan.carrier, provider=scan.provider, code=scan.raw_code)
+            metrics.UNMAPPED.labels(scan.provider, carrier).inc()
+    for record, result in zip(records, results, strict=True):
+        if result.reading.ignored is not None:
+            metrics.IGNORED_WEBHOOKS.labels(result.provider, result.reading.ignored).inc()
+        for problem in result.reading.problems[:1]:
+            log.warning("dead letter", place=record.place, reason=problem.reason, detail=problem.detail)
+            metrics.DEAD_LETTERS.labels("ingest", problem.reason).inc()

@@ -1,0 +1,181 @@
+"""`POST /webhooks/{provider}`: limits, then the signature, then Kafka, and only then 202.
+
+The status says one thing: shall the sender repeat? Everything but 2xx means that nothing was kept. A raw ASGI route,
+because the signature is over the bytes as they came and the limits must hold while they come. Wired by `app.py`.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+import uuid_utils
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from services.ingest.carriers.base import Carrier, RawHeaders, Request
+from services.ingest.carriers.registry import CARRIERS
+from services.ingest.handler import Intake
+from services.ingest.settings import IngestSection
+from services.runtime import clock, metrics
+from services.runtime.errors import Transient
+from services.runtime.http import problem, unavailable
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_CLOSE: Final = {"connection": "close"}
+_DISCARDED: Final = 4
+"""A body over the limit is read on to this multiple of it: closing at once would hide the answer behind a reset."""
+
+
+class _GoneError(Exception):
+    """The sender has hung up: nobody is there to answer."""
+
+
+class _RefusedError(Exception):
+    """The request ends with this response; nothing was kept."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+class Webhooks:
+    """The route as an ASGI application."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        section: IngestSection,
+        *,
+        carriers: Mapping[str, Carrier] = CARRIERS,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._intake = intake
+        self._section = section
+        self._carriers = carriers
+        self._now = now
+        self._at_work: dict[str, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        carrier = self._carriers.get(scope["path_params"]["provider"])
+        label = "unknown" if carrier is None else carrier.provider
+        try:
+            response = await self._respond(carrier, scope, receive)
+        except _GoneError:
+            metrics.WEBHOOKS.labels(label, "gone").inc()
+            return
+        except _RefusedError as refused:
+            response = refused.response
+        metrics.WEBHOOKS.labels(label, str(response.status_code)).inc()
+        response.headers["x-request-id"] = request_id(scope["headers"])
+        await response(scope, receive, send)
+
+    async def _respond(self, carrier: Carrier | None, scope: Scope, receive: Receive) -> Response:
+        if carrier is None:
+            return problem(404, "Unknown provider", headers=_CLOSE)
+        limit = self._section.max_body_bytes.get(carrier.provider, carrier.max_body_bytes)
+        self._check_head(scope)
+        self._check_room(carrier)
+        self._at_work[carrier.provider] = self._at_work.get(carrier.provider, 0) + 1
+        try:
+            body = await self._body(receive, limit=limit)
+            return await self._take(carrier, _request(scope, body))
+        finally:
+            self._at_work[carrier.provider] -= 1
+
+    def _check_head(self, scope: Scope) -> None:
+        if scope["method"] != "POST":
+            raise _RefusedError(problem(405, "Method not allowed", headers={"allow": "POST", **_CLOSE}))
+        encodings = [value for name, value in scope["headers"] if name == b"content-encoding"]
+        if any(value.strip().lower() not in (b"", b"identity") for value in encodings):
+            # A compressed body would be signed or unsigned at the sender's choice, and may be a bomb.
+            raise _RefusedError(problem(415, "Content-Encoding is not supported", headers=_CLOSE))
+
+    def _check_room(self, carrier: Carrier) -> None:
+        if sum(self._at_work.values()) >= self._section.max_requests:
+            raise _RefusedError(unavailable("too many requests at once", retry_after_s=1))
+        if self._at_work.get(carrier.provider, 0) >= self._section.max_requests_per_provider:
+            raise _RefusedError(problem(429, "Too many requests at once", headers={"retry-after": "1"}))
+
+    async def _body(self, receive: Receive, *, limit: int) -> bytes:
+        try:
+            async with asyncio.timeout(self._section.receive_timeout_s):
+                body = await _read(receive, limit=limit)
+        except TimeoutError:
+            raise _RefusedError(problem(408, "The body took too long", headers=_CLOSE)) from None
+        if body is None:
+            raise _RefusedError(problem(413, "The body is too large", f"the limit is {limit} bytes", headers=_CLOSE))
+        if not body:
+            raise _RefusedError(problem(400, "The body is empty"))
+        return body
+
+    async def _take(self, carrier: Carrier, request: Request) -> Response:
+        told_at = self._now()
+        if not self._intake.is_authentic(carrier, request, now=told_at):
+            return problem(401, "The signature does not fit")
+        try:
+            await self._intake.keep(carrier, request, told_at=told_at)
+        except Transient:
+            return unavailable("please send it again")
+        return JSONResponse({"status": "accepted"}, 202)
+
+
+async def _read(receive: Receive, *, limit: int) -> bytes | None:
+    """Return the body; None when it is longer than the limit, whatever its Content-Length claimed."""
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more and size <= limit * _DISCARDED:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _GoneError
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        else:
+            parts.clear()
+        more = message.get("more_body", False)
+    return b"".join(parts) if size <= limit else None
+
+
+def _request(scope: Scope, body: bytes) -> Request:
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return Request(method=scope["method"], path=raw_path.decode("latin-1"), headers=scope["headers"], body=body)
+
+
+def request_id(headers: RawHeaders) -> str:
+    """Return the sender's X-Request-Id where it is a harmless one, else one of ours."""
+    given = [value for name, value in headers if name == b"x-request-id"]
+    if len(given) == 1 and _REQUEST_ID.fullmatch(given[0]):
+        return given[0].decode()
+    return str(uuid_utils.uuid7())
+
+
+async def _on_http_exception(request: StarletteRequest, exc: Exception) -> Response:
+    status = exc.status_code if isinstance(exc, HTTPException) else 500
+    response = problem(status, "Not found" if status == 404 else "Not possible")  # noqa: PLR2004 - the status itself
+    response.headers["x-request-id"] = request_id(request.headers.raw)
+    return response
+
+
+async def _on_failure(request: StarletteRequest, _: Exception) -> Response:
+    response = problem(500, "Not possible right now", "please send it again")
+    response.headers["x-request-id"] = request_id(request.headers.raw)
+    return response
+
+
+def make_app(webhooks: Webhooks) -> Starlette:
+    """Return the public application."""
+    app = Starlette(
+        routes=[Route("/webhooks/{provider}", webhooks)],
+        exception_handlers={HTTPException: _on_http_exception, Exception: _on_failure},
+    )
+    app.router.redirect_slashes = False  # a sender that follows a redirect would lose its body
+    return app

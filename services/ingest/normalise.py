@@ -1,0 +1,121 @@
+"""One record of `carrier.webhooks.v1` to what leaves ingest: scans for `carrier.scans.v1`, or a dead letter.
+
+A pure function of the record and the map: no clock, ids derived from content, so that a replay gives the same bytes.
+Called by `consumer.py`.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from schemas.dead_letters import quarantine
+from schemas.envelope import ce_headers, header
+from schemas.scans import Scan
+from schemas.webhooks import WebhookMeta, kept_headers, webhook_meta
+from services.ingest.carriers.base import Problem, Reading, Webhook, read
+from services.ingest.carriers.registry import CARRIERS
+from services.runtime.kafka import Record
+
+SCANS: Final = "carrier.scans.v1"
+DEAD_LETTERS: Final = "dead-letters.v1"
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record to send."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    scan: Scan | None = None
+    """What it says, for the memory and the counters; None for a dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """What one webhook comes to."""
+
+    provider: str
+    outgoing: tuple[Outgoing, ...]
+    reading: Reading
+
+
+def normalise(record: Record, *, allow_test: bool) -> Normalised:
+    """Return what leaves ingest for one record. Never raises for what the record holds."""
+    meta = _meta(record)
+    carrier = None if meta is None else CARRIERS.get(meta.provider)
+    if meta is None or carrier is None or record.value is None:
+        reason = "bad_headers" if meta is None else "unknown_provider" if carrier is None else "no_value"
+        reading = Reading(problems=(Problem(reason),))
+        return Normalised("unknown", (_dead_letter(record, reading, meta),), reading)
+    webhook = Webhook(
+        body=record.value, told_at=meta.told_at, headers=kept_headers(record.headers), allow_test=allow_test
+    )
+    reading = read(carrier, webhook)
+    traceparent = header(record.headers, "traceparent")
+    outgoing = [_scan(scan, traceparent) for scan in reading.scans]
+    if reading.problems:
+        outgoing.append(_dead_letter(record, reading, meta))
+    return Normalised(carrier.provider, tuple(outgoing), reading)
+
+
+def _meta(record: Record) -> WebhookMeta | None:
+    try:
+        return webhook_meta(record.headers)
+    except ValueError:
+        return None
+
+
+def _scan(scan: Scan, traceparent: str | None) -> Outgoing:
+    key, value = scan.key, scan.model_dump_json(exclude_none=True).encode()
+    headers = ce_headers(
+        SCANS,
+        scan.kind,
+        event_id=hashlib.sha256(key.encode() + b"\x00" + value).hexdigest()[:32],
+        source=f"trackfold/ingest/{scan.provider}",
+        subject=key,
+        time=scan.occurred_at,
+        traceparent=traceparent,
+    )
+    return Outgoing(SCANS, key.encode(), value, tuple(headers), scan)
+
+
+def _dead_letter(record: Record, reading: Reading, meta: WebhookMeta | None) -> Outgoing:
+    """Return the record as it lies in Kafka, with the first reason and what is known of all."""
+    letter = quarantine(
+        "ingest",
+        record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+        reason=reading.problems[0].reason,
+        detail="; ".join(problem.detail for problem in reading.problems if problem.detail) or None,
+        at=_written_at(record) if meta is None else meta.told_at,
+    )
+    headers = ce_headers(
+        DEAD_LETTERS,
+        letter.action,
+        event_id=f"{letter.key}/{letter.action}",
+        source="trackfold/ingest",
+        subject=letter.key,
+        time=letter.at,
+    )
+    return Outgoing(
+        DEAD_LETTERS, letter.key.encode(), letter.model_dump_json(exclude_none=True).encode(), tuple(headers)
+    )
+
+
+def _written_at(record: Record) -> datetime:
+    """Return the record's own time, brought into the contract's range: a stranger may have written it."""
+    try:
+        return min(max(_EPOCH + timedelta(milliseconds=record.timestamp_ms), _EARLIEST), _LATEST)
+    except OverflowError:
+        return _EARLIEST

@@ -1,0 +1,46 @@
+"""Bodies, secrets and signed requests for the tests of ingest."""
+
+import copy
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.webhooks import WebhookMeta
+from services.ingest.carriers.base import Carrier, Request
+from services.runtime.kafka import Record
+
+FIXTURES: Final = Path(__file__).parents[2] / "fixtures" / "carriers"
+TOLD_AT: Final = datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)
+
+#: Two active secrets of every provider, as during a rotation.
+SECRETS: Final = {
+    "easypost": ("s\u00e9cret", "the next one"),
+    "standard": ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_dGhlIG5leHQgb25l"),
+}
+
+
+def body_of(case: str) -> bytes:
+    """Return a fixture, `provider/case`."""
+    return (FIXTURES / f"{case}.json").read_bytes()
+
+
+def document(case: str) -> dict[str, Any]:
+    """Return a fixture to change."""
+    loaded: dict[str, Any] = json.loads(body_of(case))
+    return copy.deepcopy(loaded)
+
+
+def signed(carrier: Carrier, body: bytes, key: bytes, *, at: datetime = TOLD_AT, path: str = "") -> Request:
+    """Return a request as the provider would send it."""
+    where = path or f"/webhooks/{carrier.provider}"
+    headers = carrier.sign(body, key, at=at, path=where, delivery="msg_1")
+    pairs = tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+    return Request(method="POST", path=where, headers=pairs, body=body)
+
+
+def webhook_record(provider: str, body: bytes | None, *, told_at: datetime = TOLD_AT, offset: int = 7) -> Record:
+    """Return the body as it lies on `carrier.webhooks.v1`."""
+    meta = WebhookMeta(provider=provider, told_at=told_at, delivery="d1").to_headers({})
+    headers = tuple((name, value.encode()) for name, value in meta.items())
+    return Record("carrier.webhooks.v1", 0, offset, int(told_at.timestamp() * 1000), None, body, headers)
