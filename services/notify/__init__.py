@@ -1,0 +1,5 @@
+"""Tells customers: reads order events and status messages, sends e-mails and SMS, each once.
+
+`policy.py`, `verdict.py`, `contacts.py`, `addresses.py` and `facts.py` are pure; `repository.py` and `relay.py` have
+all SQL; `sender.py` is the only caller of channels. A contact leaves the schema `notify` only into the message itself.
+"""

@@ -1,0 +1,1 @@
+"""One file per channel; `registry.py` lists them, `base.py` says what a channel is."""

@@ -1,0 +1,126 @@
+"""One batch in one transaction: lock its orders, fold contacts, take status messages, write down what is to be told.
+
+Sends nothing. Every applied version is planned in turn, so batching changes nothing; that a row exists is what tells
+the difference between what was reached and what was told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from schemas.order_status import ORDER_STATUS, OrderStatus
+from services.notify import contacts, inputs, policy, repository
+from services.notify.contacts import BOOK, Book
+from services.notify.inputs import News, Told
+from services.notify.policy import Identity
+from services.notify.rows import Letter, NewRow, OrderRow
+from services.notify.settings import NotifySection
+from services.runtime import delivery, metrics
+from services.runtime.consume import Batch
+from services.runtime.errors import Poison
+from services.runtime.kafka import Record
+from services.runtime.postgres import Connection
+
+log = structlog.stdlib.get_logger("trackfold.notify")
+
+
+@dataclass(slots=True)
+class _Order:
+    """An order while a batch is applied to it."""
+
+    row: OrderRow
+    book: Book
+    status: OrderStatus | None
+    version: int
+    rows: dict[Identity, NewRow] = field(default_factory=dict)
+    jumps: int = 0
+
+    @classmethod
+    def of(cls, row: OrderRow) -> "_Order":
+        status = None if row.status is None else ORDER_STATUS.validate_json(row.status)
+        return cls(row, BOOK.validate_json(row.book), status, row.version)
+
+
+class Handler:
+    """Applies batches; the messages that follow are the sender's."""
+
+    def __init__(self, settings: NotifySection) -> None:
+        """Take the channels in use and the settle time."""
+        self._channels = settings.channels
+        self._settle_s = settings.settle_s
+
+    async def apply(self, batch: Batch) -> None:
+        """Do the work of one batch inside its transaction."""
+        read, letters = _read(batch.records)
+        if letters:
+            await repository.quarantine(batch.connection, letters)
+        if not read:
+            return
+        names = {one.key: (one.shop, one.order) for one in read}
+        rows = await repository.lock_orders(batch.connection, names)
+        orders = {key: _Order.of(row) for key, row in rows.items()}
+        for one in read:
+            self._take(orders[one.key], one)
+        await self._save(batch.connection, [orders[key] for key in sorted(orders)])
+
+    async def set_aside(self, connection: Connection, record: Record, reason: str) -> None:
+        """Put a record that Postgres refuses into the dead letters."""
+        await repository.quarantine(connection, [inputs.letter(record, reason)])
+
+    def _take(self, order: _Order, one: Told | News) -> None:
+        if isinstance(one, Told):
+            order.book = contacts.fold(order.book, one.event, one.stamp)
+        elif not self._newer(order, one.status):
+            return
+        if order.status is None:
+            return
+        for planned in policy.plan(order.row.order_key, order.status, order.book, channels=self._channels):
+            row = NewRow(planned.identity, order.version, planned.reached_at, planned.withheld)
+            order.rows.setdefault(planned.identity, row)
+
+    def _newer(self, order: _Order, status: OrderStatus) -> bool:
+        version = status.change.version
+        if version <= order.version:
+            return False
+        if order.version and version > order.version + 1:
+            order.jumps += 1
+            log.warning("status versions are missing", order=order.row.order_key, had=order.version, got=version)
+        order.status, order.version = status, version
+        return True
+
+    async def _save(self, connection: Connection, orders: Sequence[_Order]) -> None:
+        changed = [new for order in orders if (new := _changed(order)) is not None]
+        await repository.save_orders(connection, changed)
+        rows = [row for order in orders for row in order.rows.values()]
+        for channel, milestone, state, reason in await repository.plan(connection, rows, settle_s=self._settle_s):
+            metrics.NOTIFICATIONS.labels(channel, milestone, "planned" if state == "pending" else state, reason).inc()
+        if changed:
+            await repository.wake(connection, [row.order_key for row in changed])
+        metrics.NOTIFY_VERSION_JUMPS.inc(sum(order.jumps for order in orders))
+
+
+def _changed(order: _Order) -> OrderRow | None:
+    row = order.row
+    book = BOOK.dump_json(order.book, exclude_none=True).decode()
+    if book == row.book and order.version == row.version:
+        return None
+    status = row.status
+    if order.version != row.version and order.status is not None:
+        status = ORDER_STATUS.dump_json(order.status).decode()
+    return OrderRow(row.order_key, row.shop, row.order, book, order.version, status, row.revision)
+
+
+def _read(records: Sequence[Record]) -> tuple[list[Told | News], list[Letter]]:
+    read: list[Told | News] = []
+    letters: list[Letter] = []
+    for record in records:
+        try:
+            one = inputs.read(record)
+        except Poison as exc:
+            log.warning("dead letter", place=record.place, reason=exc.reason, why=delivery.describe(exc))
+            letters.append(inputs.letter(record, exc.reason, delivery.describe(exc)))
+            continue
+        if one is not None:
+            read.append(one)
+    return read, letters

@@ -1,0 +1,112 @@
+"""What customers read: golden files, and that data is never a template.
+
+After a wanted change of a template: `GOLDEN=write python -m pytest tests/unit/notify/test_texts.py`, and read the diff.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from services.notify.channels.registry import CHANNELS
+from services.notify.channels.sms import segments
+from services.notify.contacts import Profile
+from services.notify.facts import Facts, facts
+from services.notify.policy import POLICY, Identity, Told
+from services.notify.render import render
+from services.notify.samples import sample_facts
+from tests.unit.notify.making import book, milestone, parcel, placed_body, status
+
+GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
+TOLD = sorted(name for name, how in POLICY.items() if isinstance(how, Told))
+MESSAGES = [(channel, name) for channel in CHANNELS for name in TOLD]
+
+
+@pytest.mark.parametrize(("channel", "name"), MESSAGES)
+def test_texts_are_the_golden_ones(channel: str, name: str) -> None:
+    message = render(channel, name, sample_facts(name, channel=channel))
+    subject = f"Subject: {message.subject}\n\n" if message.subject is not None else ""
+    texts = {"txt": subject + message.text, "html": message.html}
+    for kind, text in texts.items():
+        file = GOLDEN / channel / f"{name}.{kind}"
+        if text is not None and os.environ.get("GOLDEN") == "write":
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+        assert (file.read_text("utf-8") if file.exists() else None) == text
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_an_sms_stays_short(name: str) -> None:
+    assert segments(render("sms", name, sample_facts(name, channel="sms")).text.strip()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("a" * 160, 1), ("a" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("ж" * 70, 1), ("ж" * 71, 2), ("😀" * 36, 2)],
+)
+def test_segments_are_counted_as_gateways_charge_them(text: str, count: int) -> None:
+    assert segments(text) == count
+
+
+def made(name: str | None = None, profile: Profile | None = None, *, line: str = "Lamp") -> Facts:
+    shown = parcel(milestone("shipped"))
+    line_state = {"line": "1", "name": line, "sku": None, "seller": None, "ordered": 1, "buckets": {"shipped": 1}}
+    return facts(
+        Identity("main:1001", "S1", "shipped", "S1", "email", "buyer"),
+        status(shown, lines=[line_state]),
+        name=name,
+        profile=profile,
+        brand="Shop",
+        link=None,
+        reached_at="2026-11-21T16:05:00+00:00",
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["{{ order.secret }}", "${7*7}", "{% raw %}", "=?utf-8?q?Ada?=", "<script>alert(1)</script>", "Zoë 🦄"]
+)
+def test_a_name_is_data_and_never_a_template(name: str) -> None:
+    message = render("email", "shipped", made(name, line=name))
+    assert name in message.text
+    assert message.html is not None
+    assert "<script>" not in message.html
+
+
+@pytest.mark.parametrize("name", ["Win at https://evil.example", "see www.evil.example", "x" * 61, "", None])
+def test_a_name_that_is_none_is_not_greeted(name: str | None) -> None:
+    assert render("email", "shipped", made(name)).text.startswith("Hello,\n")
+
+
+@pytest.mark.parametrize(
+    ("locale", "country", "day"),
+    [
+        ("en-GB", None, "Saturday, 21 November"),
+        ("en-US", "GB", "Saturday, November 21"),
+        ("de", "DE", "Saturday, 21 November"),
+        ("??", None, "Saturday, November 21"),
+        (None, "ZZ", "Saturday, November 21"),
+    ],
+)
+def test_dates_follow_the_customers_country(locale: str | None, country: str | None, day: str) -> None:
+    destination = None if country is None else {"country": country}
+    profile = book(placed_body(locale=locale, destination=destination)).profile
+    assert made(profile=profile).day == day
+
+
+def test_a_time_told_in_utc_is_shown_in_the_orders_zone() -> None:
+    profile = book(placed_body(time_zone="Australia/Sydney", locale="en-GB")).profile
+    shown = facts(
+        Identity("main:1001", "S1", "shipped", "S1", "email", "buyer"),
+        status(parcel(milestone("shipped")), time_zone=None),
+        name=None,
+        profile=profile,
+        brand="Shop",
+        link=None,
+        reached_at="2026-11-21T16:05:00Z",
+    )
+    assert shown.when == "Sunday, 22 November, 03:05"
+
+
+def test_an_unknown_zone_falls_back_to_the_carriers_clock() -> None:
+    profile = book(placed_body(time_zone="../etc/passwd", locale="en-GB")).profile
+    assert made(profile=profile).when == "Saturday, 21 November, 16:05"
