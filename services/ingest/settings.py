@@ -70,4 +70,6 @@ def _keys(carrier: Carrier, secrets: tuple[SecretStr, ...]) -> tuple[bytes, ...]
         return tuple(carrier.secret_key(secret.get_secret_value()) for secret in secrets)
     except ValueError as error:
         name = f"{_VARIABLE}{carrier.provider.upper()}"
-        raise Misconfigured("bad_secret", f"{name}: {error}", hint="see docs/standard-webhook.md") from None
+        raise Misconfigured(
+            "bad_secret", f"{name}: {error}", hint=f"`trackfold webhooks sign -p {carrier.provider}` tries one"
+        ) from None

@@ -23,6 +23,7 @@ from services.runtime.kafka import Record
 from services.runtime.life import Life
 from services.runtime.positions import Hole, Partition, Positions, Verdict
 from services.runtime.postgres import Connection, Pool
+from services.runtime.progress import Progress
 from services.runtime.reader import Listener, Reader
 from services.runtime.settings import KafkaSettings
 
@@ -87,10 +88,20 @@ class FencedConsumer(Reader):
     def _listener(self) -> ConsumerRebalanceListener:
         return Listener(lost=self._positions.rebalanced, gained=self._seek_to_stored)
 
+    async def _go_back(self) -> None:
+        self._positions.rebalanced()
+        assigned = {Partition(one.topic, one.partition) for one in self.consumer.assignment()}
+        async with self._pool.acquire() as connection:
+            stored = await self._fence.stored(connection, sorted(assigned))
+        missing = assigned - stored.keys()
+        starts = await self._log_starts(missing) if missing else {}
+        for partition, offset in (stored | starts).items():
+            self._seek(partition, offset)
+
     async def _take(self, records: list[Record]) -> None:
         """Work through one polled batch; raises Stopping or Exit, never leaves records behind otherwise."""
         await failpoints.hit("consume.polled")
-        run = _Run(records)
+        run = Progress(records)
         patience = Patience(self._life, self.name, heart=self.heart)
         while run.left:
             chunk = run.chunk()
@@ -146,7 +157,7 @@ class FencedConsumer(Reader):
             log.error("records were gone before they were read", partition=str(hole.partition), want=hole.stored)
         return len(lost)
 
-    async def _settle(self, holes: Sequence[Hole], run: "_Run", patience: Patience) -> None:
+    async def _settle(self, holes: Sequence[Hole], run: Progress, patience: Patience) -> None:
         """Go back where nothing is known; where it is, ask for the log's start: above the stored offset means loss."""
         known = [hole for hole in holes if self._positions.judge(hole) is Verdict.ASK]
         for hole in holes:
@@ -166,7 +177,7 @@ class FencedConsumer(Reader):
     def _doubt(self, records: Iterable[Record]) -> None:
         self._positions.doubt({self._partition(one) for one in records})
 
-    async def _conflict(self, exc: Conflict, run: "_Run") -> None:
+    async def _conflict(self, exc: Conflict, run: Progress) -> None:
         metrics.CONFLICTS.labels(self.name).inc()
         delay = backoff.full_jitter(run.conflicts, random.random, longest_s=1.0)
         run.conflict()
@@ -235,6 +246,15 @@ class PlainConsumer(Reader):
         super().__init__(life, settings, group=group, topics=topics, max_records=max_records)
         self._apply = apply
 
+    async def _go_back(self) -> None:
+        """Go back to what Kafka has committed: here nothing else knows what was done."""
+        for one in self.consumer.assignment():
+            offset = await self.consumer.committed(one)
+            if offset is None:
+                await self.consumer.seek_to_beginning(one)
+            else:
+                self.consumer.seek(one, offset)
+
     async def _take(self, records: list[Record]) -> None:
         await failpoints.hit("consume.polled")
         began = clock.monotonic()
@@ -249,42 +269,10 @@ class PlainConsumer(Reader):
         try:
             await self._apply(records)
         except Exception as exc:
-            raise _not_the_record(exc) from exc
-
-
-class _Run:
-    """How far one polled batch has come, and how much of it is tried at once."""
-
-    def __init__(self, records: list[Record]) -> None:
-        self.left = records
-        self.limit = len(records)
-        self.conflicts = 0
-        self.reason = ""
-        self._singles = 0
-
-    def chunk(self) -> list[Record]:
-        return self.left[: 1 if self._singles else self.limit]
-
-    def done(self, chunk: Sequence[Record]) -> None:
-        self.left = self.left[len(chunk) :]
-        self._singles = max(0, self._singles - len(chunk))
-        self.reason = ""
-
-    def drop(self, gone: Iterable[Record]) -> None:
-        places = {one.place for one in gone}
-        self.left = [one for one in self.left if one.place not in places]
-        self.reason = ""
-
-    def conflict(self) -> None:
-        self.conflicts += 1
-        self.limit = max(1, self.limit // 2)
-
-    def refused(self, reason: str) -> None:
-        """One record of the chunk is bad: go one by one to find it, then set it aside."""
-        if self._singles or self.limit == 1:
-            self.reason = reason
-        else:
-            self._singles = len(self.chunk())
+            ours = _not_the_record(exc)
+            if ours is exc:
+                raise  # not `from exc`: an exception that is its own cause makes the log walk in a circle
+            raise ours from exc
 
 
 def _not_the_record(exc: Exception) -> Exception:

@@ -144,11 +144,23 @@ def describe(exc: BaseException) -> str:
     if isinstance(exc, asyncpg.PostgresError):
         return f"{type(exc).__name__} (SQLSTATE {exc.sqlstate})"
     if isinstance(exc, pydantic.ValidationError):
-        places = (f"{'.'.join(str(part) for part in error['loc'])}: {error['type']}" for error in exc.errors()[:5])
-        return f"{exc.title}: {'; '.join(places)}"
+        return f"{exc.title}: {'; '.join(_places(exc))}"
     if isinstance(exc, OSError) and exc.strerror:
         return f"{type(exc).__name__}: {exc.strerror}"
     return type(exc).__name__
+
+
+def _places(exc: pydantic.ValidationError) -> list[str]:
+    # A place may be a key of the input, and so somebody's data: only names of our own fields are shown.
+    ours = _field_names(pydantic.BaseModel)
+    errors = exc.errors(include_input=False, include_url=False, include_context=False)[:5]
+    shown = ([str(part) if isinstance(part, int) or part in ours else "*" for part in error["loc"]] for error in errors)
+    return [f"{'.'.join(parts)}: {error['type']}" for parts, error in zip(shown, errors, strict=True)]
+
+
+def _field_names(model: type[pydantic.BaseModel]) -> set[str]:
+    below = (_field_names(one) for one in model.__subclasses__())
+    return set(model.model_fields).union(*below)
 
 
 def exit_code(exc: BaseException) -> ExitCode:

@@ -28,6 +28,7 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from services.runtime import clock, metrics
 from services.runtime.errors import Misconfigured
 from services.runtime.life import Life
+from services.runtime.polling import OnPoll, PollingConsumer, Recover
 from services.runtime.settings import KafkaSettings
 
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
@@ -37,7 +38,6 @@ _DAY_MS: Final = 24 * 60 * 60 * 1000
 _PROBE_S: Final = 2.0
 _PROBE_LIMIT_S: Final = 5.0
 
-OnPoll = Callable[[KafkaError | None], None]
 Handler = Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]
 
 
@@ -97,28 +97,12 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
     return context
 
 
-class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """Tells its owner of every poll: FastStream's loop turns inside, and nobody else would see it stand still."""
-
-    def __init__(self, *args: Any, on_poll: OnPoll, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._on_poll = on_poll
-
-    async def getmany(self, *partitions: Any, **limits: Any) -> dict[Any, list[Any]]:
-        """Poll, and say how it went."""
-        try:
-            found: dict[Any, list[Any]] = await super().getmany(*partitions, **limits)
-        except KafkaError as exc:
-            self._on_poll(exc)
-            raise
-        self._on_poll(None)
-        return found
-
-
 class _Broker(KafkaBroker):
     """FastStream's broker, building our consumer with our options; it has no producer that could reply anywhere."""
 
-    def __init__(self, options: Mapping[str, Any], *, on_poll: OnPoll, graceful_timeout_s: float) -> None:
+    def __init__(
+        self, options: Mapping[str, Any], *, on_poll: OnPoll, recover: Recover, graceful_timeout_s: float
+    ) -> None:
         super().__init__(
             list(options["bootstrap_servers"]),
             client_id=options["client_id"],
@@ -129,7 +113,7 @@ class _Broker(KafkaBroker):
             graceful_timeout=graceful_timeout_s,
             logger=None,
         )
-        self._build = partial(_Consumer, **options, on_poll=on_poll)
+        self._build = partial(PollingConsumer, **options, on_poll=on_poll, recover=recover)
 
     async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
         await super()._connect()
@@ -142,13 +126,16 @@ class _Broker(KafkaBroker):
 
 
 def make_broker(
-    settings: KafkaSettings, name: str, *, on_poll: OnPoll = lambda _: None, graceful_timeout_s: float = 25.0
+    settings: KafkaSettings, name: str, *, on_poll: OnPoll, recover: Recover, graceful_timeout_s: float
 ) -> KafkaBroker:
-    """Return a FastStream broker that only consumes; `on_poll` hears of every poll and every error of one."""
+    """Return a FastStream broker that only consumes.
+
+    `on_poll` hears of every poll and every error of one; after an error `recover` goes back to what is done for sure.
+    """
     # A join is answered when the last dead member has expired: given up earlier, it leaves dead members of its own.
     join_ms = settings.session_timeout_ms + _JOIN_MARGIN_MS
     options = client_options(settings, name) | {"request_timeout_ms": max(settings.request_timeout_ms, join_ms)}
-    return _Broker(options, on_poll=on_poll, graceful_timeout_s=graceful_timeout_s)
+    return _Broker(options, on_poll=on_poll, recover=recover, graceful_timeout_s=graceful_timeout_s)
 
 
 async def missing_topics(settings: KafkaSettings, name: str, topics: Sequence[str]) -> list[str]:

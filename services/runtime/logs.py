@@ -110,10 +110,19 @@ def _exception(found: object) -> BaseException | None:
 
 def places(exc: BaseException) -> list[str]:
     """Return where an exception came from, innermost last, without a single value."""
+    found = _frames(exc)
+    seen, cause = {id(exc)}, exc.__cause__ or exc.__context__
+    # An exception can be its own cause (`raise exc from exc`): each is told once.
+    while cause is not None and id(cause) not in seen:
+        found = [*_frames(cause), f"then {type(exc).__name__}", *found]
+        seen.add(id(cause))
+        exc, cause = cause, cause.__cause__ or cause.__context__
+    return found
+
+
+def _frames(exc: BaseException) -> list[str]:
     frames = traceback.extract_tb(exc.__traceback__)[-_FRAMES:]
-    found = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    cause = exc.__cause__ or exc.__context__
-    return found if cause is None else [*places(cause), f"then {type(exc).__name__}", *found]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def handle_loop_exception(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -69,12 +69,13 @@ class Reader:
         """Join the group, return when partitions are assigned; raises when Kafka is not there; can be called again."""
         missing = await kafka.missing_topics(self._settings, self.name, self._topics)
         if missing:
-            text = f"missing in Kafka: {', '.join(missing)}"
+            text = f"missing in Kafka, or not ours to see: {', '.join(missing)}"
             raise Transient("topics_missing", text, hint="trackfold topics apply")
         broker = kafka.make_broker(
             self._settings,
             self.name,
             on_poll=self._on_poll,
+            recover=self._recover,
             graceful_timeout_s=self._life.settings.process.drain_s,
         )
         self._subscriber = kafka.subscribe(
@@ -116,6 +117,10 @@ class Reader:
             raise Stopping
         return consumer
 
+    async def _go_back(self) -> None:
+        """Seek every partition to what is known to be done: a failed poll may have taken records with it."""
+        raise NotImplementedError
+
     async def _take(self, records: list[Record]) -> None:
         """Do the work for one polled batch, sorted; returns only when all of it is done or handed back to Kafka."""
         raise NotImplementedError
@@ -137,8 +142,12 @@ class Reader:
             self._ended = True
         except Exception as exc:
             self._ended = True
-            log.exception("the consumer gives up", group=self.name)
+            # Before anything that could fail in its turn: what escapes from here is swallowed, the batch passed over.
             self._life.exit(delivery.exit_code(exc), f"{self.name}: {delivery.describe(exc)}")
+            log.exception("the consumer gives up", group=self.name)
+
+    async def _recover(self) -> None:
+        await delivery.persist(self._go_back, life=self._life, what=self.name, heart=self.heart)
 
     def _on_poll(self, exc: KafkaError | None) -> None:
         if exc is None:

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.runtime import kafka, postgres, process
+from services.runtime import kafka, migrate, postgres, process
 from services.runtime.life import Life
-from services.status.consumer import make_consumer
+from services.status.consumer import SCHEMA, make_consumer
 from services.status.expiry import Expiry
 from services.status.handler import Handler
 from services.status.http import make_app
@@ -27,6 +27,7 @@ async def _start(life: Life, settings: StatusSettings) -> None:
     door = await life.serve(settings.http)
     pool = await life.enter("postgres", lambda: postgres.open_pool(settings.postgres, "trackfold-status"))
     life.spawn("postgres", lambda: postgres.watch(life, pool))
+    await migrate.wait(life, pool, SCHEMA)
     door.open(make_app(pool, settings))
     producer = await life.enter(
         "kafka", lambda: kafka.open_producer(settings.kafka, "status.relay", max_batch_size=MAX_BATCH_BYTES)

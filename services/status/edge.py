@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID: Final = "x-request-id"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_UNREADABLE: Final = "/%00"  # no route: what cannot be decoded names nothing
 
 SAFE_HEADERS: Final = {
     "content-security-policy": (
@@ -71,16 +70,14 @@ def segment(kept: str) -> str:
 
 def _kept_whole(scope: Scope) -> str:
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    try:
-        meant = [unquote(part, errors="strict") for part in raw.partition(b"?")[0].decode("ascii").split("/")]
-    except UnicodeDecodeError:
-        return _UNREADABLE
+    meant = [unquote(part) for part in raw.partition(b"?")[0].decode("latin-1").split("/")]
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in meant)
 
 
 def _request_id(scope: Scope) -> str:
     """Return the caller's id of the request if it is a harmless one, else a new one."""
     for name, value in scope["headers"]:
-        if name == REQUEST_ID.encode() and _REQUEST_ID.fullmatch(given := value.decode("latin-1")):
+        given: str = value.decode("latin-1")
+        if name == REQUEST_ID.encode() and _REQUEST_ID.fullmatch(given):
             return given
     return str(uuid_utils.uuid7())

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from schemas.envelope import header
-from services.runtime import metrics
+from services.runtime import clock, metrics
 from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
 from services.runtime.kafka import Record
@@ -23,6 +23,7 @@ from services.status.replay import World, claims_on_the_way
 from services.status.unknown_carriers import count_new
 
 NOW: Final = "select now()"
+REPLAY_LIMIT_S: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,7 @@ class Handler:
         if items:
             world = await load(connection, items)
             unknown = count_new(world.next_n)
-            for item in items:
-                world.apply(item)
+            _replay(world, items)
             refused += world.refused
             messages = await self._save(connection, world, now)
             metrics.UNKNOWN_CARRIERS.inc(unknown)
@@ -75,6 +75,19 @@ class Handler:
         metrics.REPEATED.inc(world.repeated)
         metrics.CONTRADICTED.inc(world.contradicted)
         return messages
+
+
+def _replay(world: World, items: Sequence[ScanIn | OrderIn]) -> None:
+    """Apply the items; raises Conflict, to be run again with fewer, before the open transaction gets too old.
+
+    A hot order is folded again for every record of it: without this limit a batch could outlive the server's patience
+    with an idle transaction, again and again.
+    """
+    began = clock.monotonic()
+    for number, item in enumerate(items):
+        if number and clock.monotonic() - began > REPLAY_LIMIT_S:
+            raise Conflict("replay_too_long", f"{number} of {len(items)} records took {REPLAY_LIMIT_S:.0f} s")
+        world.apply(item)
 
 
 async def load(connection: Connection, items: Sequence[ScanIn | OrderIn]) -> World:

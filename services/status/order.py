@@ -63,7 +63,7 @@ def fold_order(key: str, events: Iterable[StoredEvent], histories: Mapping[str, 
     """
     facts = gather(events)
     shop, order = split_order_key(key)
-    parcels = [_fold_parcel(key, facts, parcel, histories) for parcel in _in_order(facts)]
+    parcels = [fold_parcel(key, facts, parcel, histories) for parcel in _in_order(facts)]
     positions = [_position(parcel, state) for parcel, state in parcels]
     lines = buckets_of(facts, positions)
     status = order_state(facts, lines, positions)
@@ -94,7 +94,7 @@ def _in_order(facts: OrderFacts) -> list[ParcelFacts]:
     return sorted(facts.parcels.values(), key=lambda parcel: (parcel.start, parcel.shipment))
 
 
-def _fold_parcel(
+def fold_parcel(
     key: str, facts: OrderFacts, parcel: ParcelFacts, histories: Mapping[str, History]
 ) -> tuple[ParcelFacts, machine.ShipmentState]:
     """Fold one parcel from the union of the histories of its keys (design E4), each cut to this order's box."""

@@ -165,11 +165,6 @@ def gather(events: Iterable[StoredEvent]) -> OrderFacts:
     return facts
 
 
-def claimed_keys(facts: OrderFacts) -> dict[str, tuple[str, ...]]:
-    """Return, per shipment id, the keys the order claims. A voided shipment keeps its claim: it may move after all."""
-    return {shipment: parcel.keys for shipment, parcel in facts.parcels.items()}
-
-
 def _note_order(facts: OrderFacts, stored: StoredEvent) -> None:
     match stored.event:
         case Placed() as placed if facts.placed is None:

@@ -14,7 +14,7 @@ from schemas.order_status import ORDER_STATUS, OrderStatus
 from services.runtime.postgres import Connection, Pool, retried
 from services.status import repository
 from services.status.machine import Verdict
-from services.status.order import _fold_parcel as fold_parcel
+from services.status.order import fold_parcel
 from services.status.order_facts import ParcelFacts, StoredEvent, gather, unite
 
 #: Every statement of a request sees the database as of one instant.

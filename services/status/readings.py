@@ -31,10 +31,11 @@ def merge(readings: Iterable[Scan]) -> Scan:
 
     Order: approved remaps (highest map first), then the earliest told, then the content hash.
     """
-    ranked = sorted(readings, key=_precedence)
+    told = list(readings)
+    if len(told) == 1:
+        return told[0]
+    ranked = sorted(told, key=_precedence)
     first = ranked[0]
-    if len(ranked) == 1:
-        return first
     fields = {name: value for reading in reversed(ranked) for name, value in _given(reading).items()}
     fields["told_at"] = min(reading.told_at for reading in ranked)
     # Remaps of a scan that was never told stay remaps: however many there are, they move nothing.

@@ -46,7 +46,7 @@ READ_CLAIMANTS: Final = """
 select distinct claimed_by from status.ledger where shipment = any($1::text[]) and claimed_by is not null
 """
 READ_LEDGER: Final = """
-select shipment, n, kind, event_key, content, claimed_by, told_at, occurred_at, body
+select shipment, n, event_key, content, claimed_by, told_at, occurred_at, body
 from status.ledger where shipment = any($1::text[]) order by shipment, n
 """
 # The ledger's key is the lock between writers; a reading that was told earlier than we knew only moves its `told_at`.
@@ -94,6 +94,13 @@ where created_at < now() - make_interval(days => $1)
     and not exists (select from status.ledger l
                     where l.shipment = s.shipment and l.received_at >= now() - make_interval(days => $1))
 order by shipment limit $2 for update skip locked
+"""
+# Asked again under the locks: a batch that committed between that statement's snapshot and its lock is not in the
+# snapshot, and Postgres looks again at the row it locked, not at the ledger.
+STILL_UNCLAIMED: Final = """
+select shipment from unnest($2::text[]) as taken (shipment)
+where not exists (select from status.ledger l where l.shipment = taken.shipment
+                  and (l.claimed_by is not null or l.received_at >= now() - make_interval(days => $1)))
 """
 PROVIDERS_OF: Final = """
 select body ->> 'provider' as provider, count(distinct shipment) as shipments
@@ -149,7 +156,8 @@ async def histories(connection: Connection, shipments: Sequence[str]) -> dict[st
     found = {shipment: History() for shipment in shipments}
     for row in await connection.fetch(READ_LEDGER, shipments):
         history = found[row["shipment"]]
-        if row["kind"] == CLAIM_KIND:
+        # Not by `kind`: that is an open vocabulary, and a scan may call itself a claim.
+        if row["claimed_by"] is not None:
             _read_claim(history, row)
         else:
             history.readings[row["event_key"], row["content"]] = read_scan(row["body"], row["told_at"])
@@ -238,7 +246,8 @@ async def append_outbox(connection: Connection, messages: Sequence[tuple[int, Me
 
 async def expire_unclaimed(connection: Connection, *, days: int, limit: int) -> dict[str, int]:
     """Delete shipments that no order claimed and nobody scanned for so long; return how many per provider."""
-    taken = [row["shipment"] for row in await connection.fetch(TAKE_UNCLAIMED, days, limit)]
+    locked = [row["shipment"] for row in await connection.fetch(TAKE_UNCLAIMED, days, limit)]
+    taken = [row["shipment"] for row in await connection.fetch(STILL_UNCLAIMED, days, locked)]
     if not taken:
         return {}
     counted = await connection.fetch(PROVIDERS_OF, taken)

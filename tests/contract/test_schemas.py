@@ -208,6 +208,18 @@ def test_every_union_member_is_told_apart_by_its_type() -> None:
     assert sorted(name for names in literals for name in names) == sorted(EVENT_TYPES)
 
 
+def test_a_window_that_says_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="day or an end"):
+        ORDER_EVENT.validate_python({**PLACED, "promised": {"starts": "2026-11-20T09:00:00Z"}})
+
+
+def test_a_scan_without_number_and_reference_has_no_key() -> None:
+    path = next(path for path in examples(TOPICS["carrier.scans.v1"]) if path.stem == "scan")
+    scan = SCAN.validate_python({**json.loads(path.read_text()), "number": None, "references": {}})
+    with pytest.raises(ValueError, match="number or a reference"):
+        _ = scan.key
+
+
 def test_a_line_that_is_named_twice_is_refused() -> None:
     with pytest.raises(ValidationError, match="once"):
         ORDER_EVENT.validate_python({**PLACED, "lines": [Line(line="1", quantity=1).model_dump()] * 2})

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from services.runtime.consume import Batch
 from services.runtime.errors import Conflict, Poison
-from tests.integration.runtime_consuming import GROUP, TOPIC, Bench, bench, write_down
+from tests.integration.runtime_consuming import GROUP, TOPIC, Bench, bench, send_with_header_name, write_down
 from tests.stack import topics
 from tests.stack.kafka import Kafka
 from tests.waiting import eventually, never
@@ -299,3 +299,22 @@ async def test_a_consumer_waits_for_its_topic_and_says_so(kafka: Kafka, empty_da
         await starting
         await on.send("0")
         await on.has("0")
+
+
+async def test_a_header_name_that_is_no_text_stops_nothing_and_loses_nothing(on: Bench) -> None:
+    seen: list[tuple[int, int, str]] = []
+
+    async def apply(batch: Batch) -> None:
+        await write_down(batch)
+        seen.extend((one.partition, one.offset, one.headers[0][0]) for one in batch.records if one.headers)
+
+    await on.send(*TEN, partition=1)
+    await on.send("0", "1")
+    await send_with_header_name(on, ("2", b"good"), ("3", b"\xff\xfe\xfd\xfc"), ("4", b"fine"))
+    await on.send("5")
+    await on.life.consume(on.consumer(apply))
+    await on.has("0", "1", "2", "3", "4", "5")
+    await eventually(lambda: on.effects(1))
+    assert await on.effects(1) == list(TEN)
+    assert seen == [(0, 2, "good"), (0, 3, "\\xff\\xfe\\xfd\\xfc"), (0, 4, "fine")]
+    assert await on.gaps() == []

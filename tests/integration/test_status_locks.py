@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from services.runtime.consume import Batch
+from services.runtime.errors import Conflict
 from services.status import handler as handler_module
 from services.status import repository
 from services.status.handler import Handler
@@ -88,3 +89,14 @@ async def load_too_early(connection: Any, items: Sequence[ScanIn | OrderIn]) -> 
     orders = await repository.create_and_lock_orders(connection, [ORDER])
     events = await repository.events(connection, [ORDER])
     return World(histories=histories, next_n=next_n, events=events, orders=orders)
+
+
+async def test_a_replay_that_takes_too_long_is_run_again_with_fewer_records(
+    connections: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler_module, "REPLAY_LIMIT_S", 0.0)
+    with pytest.raises(Conflict, match="records took"):
+        await apply(connections[0], [placed(), shipment()])
+    assert await connections[0].fetchval("select count(*) from status.orders") == 0
+    await apply(connections[0], [placed()])
+    assert await connections[0].fetchval("select count(*) from status.orders") == 1

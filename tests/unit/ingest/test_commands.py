@@ -1,6 +1,7 @@
 """`trackfold carriers` and `trackfold webhooks`, as an integrator types them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,17 @@ def test_a_secret_that_cannot_be_one_is_not_quoted() -> None:
     result = RUNNER.invoke(webhooks, ["sign", "-p", "standard", BODY], env={"WEBHOOK_SECRET": "hush hush"})
     assert isinstance(result.exception, Misconfigured)
     assert "hush" not in result.output + str(result.exception)
+
+
+def test_the_example_of_the_documentation_is_read_without_a_problem(tmp_path: Path) -> None:
+    page = (FIXTURES.parents[2] / "docs" / "standard-webhook.md").read_text("utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "scan.json").write_text(example)
+    shown = json.loads(
+        RUNNER.invoke(carriers, ["parse", "-p", "standard", str(tmp_path / "scan.json"), "--json"]).stdout
+    )
+    assert [scan["stage"] for scan in shown["scans"]] == ["out_for_delivery"]
+    assert shown["problems"] == []
 
 
 def test_send_says_when_nobody_answers() -> None:

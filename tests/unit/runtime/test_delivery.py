@@ -87,6 +87,15 @@ def test_the_words_of_a_foreign_exception_are_never_passed_on() -> None:
         assert "canary" not in delivery.reason(failure)
 
 
+def test_a_key_of_the_input_is_not_shown_where_a_field_of_ours_is() -> None:
+    class Parcel(BaseModel):
+        references: dict[str, int]
+
+    with pytest.raises(ValidationError) as caught:
+        Parcel.model_validate({"references": {"Canary Person": "x"}})
+    assert delivery.describe(caught.value) == "Parcel: references.*: int_parsing"
+
+
 class Life:
     """A process that counts its rests and may drain after some of them."""
 

@@ -113,6 +113,13 @@ def test_a_dispatch_is_told_even_where_the_carrier_skipped_to_delivered() -> Non
     assert [(one["name"], one["inferred"]) for one in reached] == [("shipped", False), ("delivered", False)]
 
 
+def test_a_parcel_whose_number_follows_its_dispatch_was_shipped_at_the_dispatch() -> None:
+    document = fold(told(), event("dispatched", 5, event_id="d"), created(minutes=10))
+    shown = parcel(document)
+    assert (document["state"], shown["dispatched"], shown["stage"]) == ("shipped", True, "announced")
+    assert [(one["name"], one["event_key"]) for one in shown["milestones"]] == [("shipped", "oms#d")]
+
+
 def test_times_of_shops_are_utc_and_times_of_scans_keep_their_offset() -> None:
     east = timezone(timedelta(hours=10))
     placed = told(occurred_at=after().astimezone(east))
@@ -124,6 +131,15 @@ def test_times_of_shops_are_utc_and_times_of_scans_keep_their_offset() -> None:
     assert [one["at"] for one in parcel(document)["milestones"]] == [
         "2026-11-20T09:20:00+00:00", "2026-11-20T21:00:00+10:00",
     ]  # fmt: skip
+
+
+def test_conditions_are_shown_by_name_and_with_the_scan_that_raised_them() -> None:
+    raised = (
+        scanned(None, 1, event_key="a", conditions_set=["refused"]),
+        scanned(None, 2, event_key="b", conditions_set=["damaged"]),
+    )
+    shown = parcel(fold(told(), created(), *raised))["conditions"]
+    assert [(one["name"], one["event_key"]) for one in shown] == [("damaged", "b"), ("refused", "a")]
 
 
 def test_a_future_time_is_shown_as_when_we_were_told() -> None:
@@ -139,6 +155,7 @@ def test_confirmed_is_placed_and_paid() -> None:
     assert [one["event_key"] for one in fold(waiting, paid)["milestones"]] == ["oms#m"]
     assert [one["event_key"] for one in fold(told(event_id="p"))["milestones"]] == ["oms#p"]
     assert fold(waiting, event("payment_failed", 5))["milestones"] == []
+    assert [one["event_key"] for one in fold(told(event_id="p"), paid)["milestones"]] == ["oms#p"]
 
 
 def test_the_orders_own_milestones_are_reached_once() -> None:
@@ -172,6 +189,19 @@ def test_of_two_contents_under_one_id_the_smaller_hash_counts_whichever_came_fir
     one, other = told(event_id="e"), told(event_id="e", lines=[line(7)])
     counted = min(one, other, key=lambda stored: stored.content)
     assert fold(one, other) == fold(other, one) == fold(counted)
+
+
+def test_events_count_in_the_order_in_which_they_happened_not_in_that_of_their_ids() -> None:
+    waiting = told(event_id="m", payment_awaited=True)
+    confirmed, failed = event("payment_confirmed", 6, event_id="z"), event("payment_failed", 7, event_id="a")
+    assert fold(waiting, confirmed, failed)["state"] == "awaiting_payment"
+    assert fold(waiting, event("payment_confirmed", 8, event_id="0"), failed)["state"] == "processing"
+
+
+def test_of_two_orders_placed_at_one_instant_the_source_then_the_id_decides() -> None:
+    desk, oms = told(source="desk", event_id="z", lines=[line(1)]), told(event_id="a", lines=[line(3)])
+    assert fold(oms, desk)["lines"][0]["ordered"] == 1
+    assert fold(oms, told(event_id="b", lines=[line(5)]))["lines"][0]["ordered"] == 3
 
 
 def test_the_same_id_of_another_source_is_another_event() -> None:

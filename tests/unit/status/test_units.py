@@ -196,6 +196,8 @@ def test_collected_without_lines_is_what_was_ready_by_then() -> None:
 def test_some_collected_and_some_ready_of_one_line_add_up() -> None:
     ready = event("ready_to_collect", 10)
     assert both(placed(3), ready, event("collected", lines=[line(1)]))[1] == {"collected": 1, "ready": 2}
+    named = event("ready_to_collect", 10, lines=[line(2)])
+    assert both(placed(3), named, event("collected", lines=[line(1)]))[1] == {"collected": 1, "ready": 1, "open": 1}
 
 
 def test_a_cancelled_unit_was_not_collected_with_the_others() -> None:
