@@ -16,6 +16,11 @@ from schemas.base import Instant, LongText, Model, ShortText, Word
 #: Topics whose bytes never leave them.
 BYTES_STAY: Final = frozenset({"order.events.v1"})
 
+#: So many bytes of a record fit in a dead letter, as base64 and with the rest, under the topic's 4 MiB. A compressed
+#: record can be far larger than the limit of its topic.
+MAX_BYTES: Final = 3_000_000
+_MAX_HEADERS: Final = 100
+
 
 class DeadLetter(Model):
     """One record that was set aside, or what was later done with it."""
@@ -67,8 +72,9 @@ def quarantine(  # noqa: PLR0913 - the coordinates of a record, all keyword-only
     detail: str | None,
     at: Instant,
 ) -> DeadLetter:
-    """Return the dead letter of one record; `order.events.v1` keeps only coordinates and a hash."""
-    keep = topic not in BYTES_STAY
+    """Return the dead letter of one record; of `order.events.v1`, and of a giant, only coordinates and a hash."""
+    size = sum(len(part or b"") for part in (key, value, *(content for _, content in headers)))
+    keep = topic not in BYTES_STAY and size <= MAX_BYTES
     return DeadLetter(
         service=service,
         topic=topic,
@@ -79,7 +85,7 @@ def quarantine(  # noqa: PLR0913 - the coordinates of a record, all keyword-only
         key_base64=_base64(key) if keep else None,
         value_base64=_base64(value) if keep else None,
         value_sha256=None if value is None else hashlib.sha256(value).hexdigest(),
-        headers=tuple((name, _base64(content)) for name, content in headers[:100]) if keep else (),
+        headers=tuple((name, _base64(content)) for name, content in headers[:_MAX_HEADERS]) if keep else (),
         at=at,
     )
 

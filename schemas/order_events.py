@@ -53,7 +53,7 @@ class Preferences(Model):
 class Destination(Model):
     """The region an order goes to: enough for zones and promises, not an address."""
 
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_upper=True)]
     region: ShortText | None = None
     city: ShortText | None = None
     time_zone: ShortText | None = None
@@ -263,7 +263,7 @@ class UnknownOrderEvent(OrderEventBase):
 
 
 _KNOWN: Final = (
-    Placed, PaymentConfirmed, PaymentFailed, PickingStarted, Packed, ReadyToCollect, Collected, ShipmentCreated,
+    Placed, PaymentFailed, PaymentConfirmed, PickingStarted, Packed, ReadyToCollect, Collected, ShipmentCreated,
     ShipmentCorrected, ShipmentVoided, Dispatched, Cancelled, ContactChanged, PreferenceChanged, TimeReached,
 )  # fmt: skip
 

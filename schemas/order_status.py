@@ -36,7 +36,7 @@ class ReachedMilestone(Model):
     event_key: ShortText
     at: Time
     inferred: bool = False
-    """Implied by a later scan, or only by a summary: shown, never told."""
+    """Implied by a later scan that skipped it: shown, never told."""
 
 
 class ConditionState(Model):

@@ -12,6 +12,8 @@ from tests.stack.processes import Processes, base_environment
 from tests.stack.run import Run
 
 RUN = pytest.StashKey[Run]()
+HERE = Path(__file__).parent
+SPEED = ("unit", "contract", "integration", "e2e")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Shuffled by now; fast ones first all the same, so that a plain mistake shows within seconds.
+    items.sort(key=lambda item: SPEED.index(item.path.relative_to(HERE).parts[0]))
     run = config.stash[RUN]
     for item in items:
         missing = run.missing(item)

@@ -70,6 +70,12 @@ def recipient_hash(role: str, address: str, *, key_id: str, secret: bytes) -> st
     return f"{role}:{key_id}:{digest.hex()[:_HASH_HEX]}"
 
 
+def same_recipient(one: str, other: str) -> bool:
+    """Tell whether two recipient hashes are of one address, in whatever roles."""
+    mine, theirs = (hashed.partition(":")[2] for hashed in (one, other))
+    return bool(mine) and mine == theirs
+
+
 def masked(address: str) -> str:
     """Return an address as people who look for a fault may see it: `a…@e…`, `+44…23`."""
     local, at, domain = address.partition("@")

@@ -43,7 +43,9 @@ class Composer:
             reached_at=claimed.reached_at,
         )
         texts = render(identity.channel, identity.milestone, given)
-        return Message(id=claimed.id, to=address, text=texts.text, subject=texts.subject, html=texts.html)
+        return Message(
+            id=claimed.id, at=claimed.due_at, to=address, text=texts.text, subject=texts.subject, html=texts.html
+        )
 
     def link(self, status: OrderStatus, *, reached_at: str) -> str | None:
         """Return the signed link to the order's page; its expiry counts from the milestone, not from now."""

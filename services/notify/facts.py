@@ -14,7 +14,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
 
 from schemas.order_events import Window
-from schemas.order_status import OrderStatus, Parcel
+from schemas.order_status import LineState, OrderStatus, Parcel
 from services.notify.contacts import Profile
 from services.notify.policy import Identity, instant
 
@@ -22,7 +22,8 @@ LANGUAGE: Final = "en"
 _LONGEST_NAME: Final = 60
 _MOST_ITEMS: Final = 10
 _YEAR: Final = re.compile(r",?\s*y+")
-_LINK_SIGNS: Final = ("://", "www.", "@", "\\", "<")
+#: What mail programs make a link of: `evil.example`, `//x`, `a@b`. "J.R. Smith" has no two letters after a dot.
+_LINK: Final = re.compile(r"[/\\@<]|\w\.\w{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def facts(
     words = _Words.of(profile, status.time_zone)
     parcel = next((one for one in status.parcels if one.shipment == identity.parcel), None)
     at = instant(reached_at)
-    items = _items(parcel, status)
-    collection = status.collection if parcel is None else None
+    items = _ready(status) if not identity.parcel else _items(parcel, status)
+    collection = status.collection if not identity.parcel else None
     until = instant(collection.until) if collection is not None and collection.until is not None else None
     return Facts(
         brand=brand,
@@ -94,18 +95,23 @@ def facts(
 
 def greeting_name(name: str | None) -> str | None:
     """Return a name to greet with, or None where it is none: a name is free text that strangers can fill in."""
-    if not name or len(name) > _LONGEST_NAME or any(sign in name.casefold() for sign in _LINK_SIGNS):
+    if not name or len(name) > _LONGEST_NAME or _LINK.search(name):
         return None
     return name
 
 
+def _ready(status: OrderStatus) -> tuple[Item, ...]:
+    return tuple(Item(ready, _name(line)) for line in status.lines if (ready := line.buckets.get("ready", 0)) > 0)
+
+
 def _items(parcel: Parcel | None, status: OrderStatus) -> tuple[Item, ...]:
-    names = {line.line: line.name or line.sku or "article" for line in status.lines}
-    if parcel is None:
-        return tuple(
-            Item(ready, names[line.line]) for line in status.lines if (ready := line.buckets.get("ready", 0)) > 0
-        )
-    return tuple(Item(line.quantity, names[line.line]) for line in parcel.lines if line.line in names)
+    names = {line.line: _name(line) for line in status.lines}
+    lines = parcel.lines if parcel is not None else ()
+    return tuple(Item(line.quantity, names[line.line]) for line in lines if line.line in names)
+
+
+def _name(line: LineState) -> str:
+    return line.name or line.sku or "article"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,6 @@ class _Order:
     status: OrderStatus | None
     version: int
     rows: dict[Identity, NewRow] = field(default_factory=dict)
-    jumps: int = 0
 
     @classmethod
     def of(cls, row: OrderRow) -> "_Order":
@@ -84,7 +83,7 @@ class Handler:
         if version <= order.version:
             return False
         if order.version and version > order.version + 1:
-            order.jumps += 1
+            metrics.NOTIFY_VERSION_JUMPS.inc()
             log.warning("status versions are missing", order=order.row.order_key, had=order.version, got=version)
         order.status, order.version = status, version
         return True
@@ -97,7 +96,6 @@ class Handler:
             metrics.NOTIFICATIONS.labels(channel, milestone, "planned" if state == "pending" else state, reason).inc()
         if changed:
             await repository.wake(connection, [row.order_key for row in changed])
-        metrics.NOTIFY_VERSION_JUMPS.inc(sum(order.jumps for order in orders))
 
 
 def _changed(order: _Order) -> OrderRow | None:

@@ -7,8 +7,6 @@ topic, the dead letter has the coordinates and a hash (design E9).
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import ValidationError
-
 from schemas.dead_letters import quarantine
 from schemas.envelope import header
 from schemas.keys import order_key
@@ -55,7 +53,7 @@ def read(record: Record) -> Told | News | None:
         if record.topic == ORDER_STATUSES:
             return _news(record, record.value)
         return _told(record, record.value)
-    except ValidationError as exc:
+    except ValueError as exc:  # what pydantic refuses, and a shop that `order_key` refuses
         raise Poison("unreadable", delivery.describe(exc)) from None
 
 
@@ -73,7 +71,7 @@ def letter(record: Record, reason: str, detail: str | None = None) -> Letter:
         detail=detail,
         at=clock.now(),
     )
-    return Letter(dead.key, dead.model_dump_json(exclude_none=True))
+    return Letter(dead.key, dead.model_dump_json(exclude_none=True), dead.at)
 
 
 def _news(record: Record, value: bytes) -> News:

@@ -39,7 +39,7 @@ from unnest($1::uuid[], $2::bigint[]) as p (id, no)
 where n.id = p.id and n.outcome_no = p.no
 """
 
-_LETTERS: Final = "select id, letter_key, letter from notify.quarantine order by id limit $1"
+_LETTERS: Final = "select id, letter_key, letter, at from notify.quarantine order by id limit $1"
 _LETTERS_SENT: Final = "delete from notify.quarantine where id = any($1::bigint[])"
 _ONE_PUBLISHER: Final = "select pg_try_advisory_lock(hashtextextended('notify.publisher', 0))"
 _ONE_PUBLISHER_END: Final = "select pg_advisory_unlock(hashtextextended('notify.publisher', 0))"
@@ -115,6 +115,15 @@ class Relay:
             self._settings.kafka.topic(DEAD_LETTERS),
             key=letter.key.encode(),
             value=letter.content.encode(),
+            headers=ce_headers(
+                DEAD_LETTERS,
+                "quarantined",
+                event_id=f"{letter.key}/quarantined",
+                source=SOURCE,
+                subject=letter.key,
+                time=letter.at,
+            ),
+            timestamp_ms=int(letter.at.timestamp() * 1000),
             timeout_s=_SEND_S,
         )
 
@@ -152,7 +161,10 @@ async def published(connection: Connection, rows: Sequence[Ended]) -> None:
 
 async def letters(connection: Connection, *, limit: int) -> list[tuple[int, Letter]]:
     """Return dead letters that Kafka does not have, oldest first."""
-    return [(row["id"], Letter(row["letter_key"], row["letter"])) for row in await connection.fetch(_LETTERS, limit)]
+    return [
+        (row["id"], Letter(row["letter_key"], row["letter"], row["at"]))
+        for row in await connection.fetch(_LETTERS, limit)
+    ]
 
 
 async def letters_sent(connection: Connection, ids: Sequence[int]) -> None:

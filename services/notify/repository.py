@@ -5,6 +5,7 @@ database's clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -48,12 +49,23 @@ on conflict do nothing
 returning channel, milestone, state, reason
 """
 
+#: Taken back before it was told, and there again: it is news still.
+_REVIVE: Final = """
+update notify.notification n
+set state = 'pending', reason = null, version = p.version, reached_at = p.reached_at, due_at = now() + $4::interval,
+    next_at = now() + $4::interval, changed_at = now(), outcome_no = null, published_no = null
+from unnest($1::uuid[], $2::bigint[], $3::text[]) as p (id, version, reached_at)
+where n.id = p.id and n.state = 'suppressed' and n.reason = 'withdrawn'
+"""
+
 _WAKE: Final = """
 update notify.notification set state = 'pending', reason = null, next_at = greatest(due_at, now()), changed_at = now()
 where order_key = any($1::text[]) and state = 'waiting'
 """
 
-_QUARANTINE: Final = "insert into notify.quarantine (letter_key, letter) select * from unnest($1::text[], $2::text[])"
+_QUARANTINE: Final = """
+insert into notify.quarantine (letter_key, letter, at) select * from unnest($1::text[], $2::text[], $3::timestamptz[])
+"""
 
 _EXPIRE: Final = """
 update notify.notification
@@ -82,6 +94,12 @@ returning id, token, order_key, parcel, milestone, occasion, channel, recipient_
 _NEWEST: Final = """
 select order_key, shop, order_number, book, version, status, revision, now() as now
 from notify.customer_order where order_key = $1
+"""
+
+_TOLD_OTHERS: Final = """
+select recipient_hash from notify.notification
+where (order_key, parcel, milestone, occasion, channel) = ($1, $2, $3, $4, $5) and recipient_role <> $6
+  and state in ('accepted', 'unknown') and recipient_hash is not null
 """
 
 _REVISION: Final = "select revision from notify.customer_order where order_key = $1 for share"
@@ -132,34 +150,27 @@ async def save_orders(connection: Connection, rows: Iterable[OrderRow]) -> None:
     """Write back orders that are locked."""
     each = list(rows)
     if each:
-        await connection.execute(
-            _SAVE_ORDERS,
-            [row.order_key for row in each],
-            [row.book for row in each],
-            [row.version for row in each],
-            [row.status for row in each],
-        )
+        await connection.execute(_SAVE_ORDERS, *_columns(each, "order_key", "book", "version", "status"))
 
 
 async def plan(connection: Connection, rows: Sequence[NewRow], *, settle_s: float) -> list[tuple[str, str, str, str]]:
     """Write down messages that are not written yet; give (channel, milestone, state, reason) of those that were new."""
     if not rows:
         return []
-    ids = [row.identity for row in rows]
+    settle = timedelta(seconds=settle_s)
+    told = [row for row in rows if row.withheld is None]
+    await connection.execute(
+        _REVIVE, [row.identity.id for row in told], *_columns(told, "version", "reached_at"), settle
+    )
     new = await connection.fetch(
         _PLAN,
-        [one.id for one in ids],
-        [one.order_key for one in ids],
-        [one.parcel for one in ids],
-        [one.milestone for one in ids],
-        [one.occasion for one in ids],
-        [one.channel for one in ids],
-        [one.role for one in ids],
-        [row.version for row in rows],
-        [row.reached_at for row in rows],
-        [row.withheld for row in rows],
-        timedelta(seconds=settle_s),
-    )
+        *_columns(
+            [row.identity for row in rows],
+            "id", "order_key", "parcel", "milestone", "occasion", "channel", "role",
+        ),
+        *_columns(rows, "version", "reached_at", "withheld"),
+        settle,
+    )  # fmt: skip
     return [(row["channel"], row["milestone"], row["state"], row["reason"] or "") for row in new]
 
 
@@ -170,7 +181,7 @@ async def wake(connection: Connection, order_keys: Iterable[str]) -> None:
 
 async def quarantine(connection: Connection, letters: Sequence[Letter]) -> None:
     """Put records into the dead letters' outbox."""
-    await connection.execute(_QUARANTINE, [one.key for one in letters], [one.content for one in letters])
+    await connection.execute(_QUARANTINE, *_columns(letters, "key", "content", "at"))
 
 
 async def expire(connection: Connection) -> list[tuple[str, str]]:
@@ -197,6 +208,15 @@ async def newest(connection: Connection, order_key: str) -> tuple[OrderRow, date
     return _order(row), row["now"]
 
 
+async def told_others(connection: Connection, identity: Identity) -> list[str]:
+    """Return the hashes of those who may have got this message in another role."""
+    one = identity
+    rows = await connection.fetch(
+        _TOLD_OTHERS, one.order_key, one.parcel, one.milestone, one.occasion, one.channel, one.role
+    )
+    return [row["recipient_hash"] for row in rows]
+
+
 async def find(connection: Connection, order_key: str) -> OrderRow | None:
     """Return an order's row, if notify knows it."""
     row = await connection.fetchrow(_NEWEST, order_key)
@@ -205,17 +225,7 @@ async def find(connection: Connection, order_key: str) -> OrderRow | None:
 
 async def end(connection: Connection, claimed: Claimed, ending: Ending) -> bool:
     """Write down how a message ended; False when the row is not ours any more."""
-    done = await connection.execute(
-        _END,
-        claimed.id,
-        claimed.token,
-        ending.state,
-        ending.reason,
-        ending.detail,
-        ending.recipient_hash,
-        ending.provider,
-        ending.provider_ref,
-    )
+    done = await connection.execute(_END, claimed.id, claimed.token, *astuple(ending))
     return bool(done == "UPDATE 1")
 
 
@@ -224,14 +234,25 @@ async def again(connection: Connection, claimed: Claimed, *, reason: str, delay_
     await connection.execute(_AGAIN, claimed.id, claimed.token, reason, timedelta(seconds=delay_s))
 
 
-async def hold(connection: Connection, claimed: Claimed, *, reason: str, until: datetime, seen: OrderRow) -> None:
-    """Let a message wait; when the order has changed since it was looked at, only until it is looked at again."""
-    # The lock makes the handler either finish before us (then the revision differs) or see our waiting row.
+async def hold(connection: Connection, claimed: Claimed, *, reason: str, until: datetime, seen: OrderRow) -> bool:
+    """Let a message wait; False, and looked at again, when the order has changed since it was looked at."""
+    if not await _is_newest(connection, claimed, seen):
+        return False
+    await connection.execute(_HOLD, claimed.id, claimed.token, reason, until)
+    return True
+
+
+async def withhold(connection: Connection, claimed: Claimed, ending: Ending, *, seen: OrderRow) -> bool:
+    """Write down that a message is not sent; False, and looked at again, when the order has changed since then."""
+    return await _is_newest(connection, claimed, seen) and await end(connection, claimed, ending)
+
+
+async def _is_newest(connection: Connection, claimed: Claimed, seen: OrderRow) -> bool:
+    # The lock makes the handler either finish before us (then the revision differs) or see what we write.
     revision = await connection.fetchval(_REVISION, claimed.identity.order_key)
-    if revision == seen.revision:
-        await connection.execute(_HOLD, claimed.id, claimed.token, reason, until)
-    else:
-        await connection.execute(_AGAIN, claimed.id, claimed.token, reason, timedelta())
+    if revision != seen.revision:
+        await again(connection, claimed, reason="order_changed", delay_s=0)
+    return bool(revision == seen.revision)
 
 
 async def oldest_due_s(connection: Connection) -> float:
@@ -242,6 +263,11 @@ async def oldest_due_s(connection: Connection) -> float:
 async def why(connection: Connection, order_key: str) -> list[dict[str, Any]]:
     """Return what was decided about each message of an order."""
     return [dict(row) for row in await connection.fetch(_WHY, order_key)]
+
+
+def _columns(rows: Sequence[object], *names: str) -> list[list[Any]]:
+    """Return the fields of rows as arrays, for `unnest`."""
+    return [[getattr(row, name) for row in rows] for name in names]
 
 
 def _order(row: asyncpg.Record) -> OrderRow:

@@ -78,3 +78,4 @@ class Letter:
 
     key: str
     content: str
+    at: datetime

@@ -8,25 +8,29 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import jinja2
 import structlog
 
 from schemas.order_status import ORDER_STATUS, OrderStatus
 from services.notify import repository
+from services.notify.addresses import same_recipient
 from services.notify.channels.base import Channel, GiveUp, Message, Result, Sent, TryLater, Unknown
 from services.notify.channels.registry import address_of
 from services.notify.compose import Composer
 from services.notify.contacts import BOOK, Book
+from services.notify.policy import Reason
 from services.notify.rows import Claimed, Ending, OrderRow
 from services.notify.settings import NotifySection
-from services.notify.verdict import Deliver, Hold, Moment, Rules, Withhold, verdict
+from services.notify.verdict import EMAIL, Deliver, Hold, Moment, Rules, Withhold, verdict
 from services.runtime import backoff, clock, delivery, failpoints, metrics
 from services.runtime.life import Life
 from services.runtime.postgres import Connection, Pool
 
 log = structlog.stdlib.get_logger("trackfold.notify")
 
+T = TypeVar("T")
 Write = Callable[[Connection], Awaitable[object]]
 
 
@@ -43,7 +47,10 @@ class Sender:
         self._channels = channels
         self._composer = composer
         self._rules = Rules(
-            address_of=address_of, age_scale=settings.age_scale, sms_beside_email=settings.sms_beside_email
+            address_of=address_of,
+            age_scale=settings.age_scale,
+            # Beside e-mail, or instead of it.
+            sms_beside_email=settings.sms_beside_email or EMAIL not in channels,
         )
         self._heart = life.heart("notify.sender")
         self._busy: set[asyncio.Task[None]] = set()
@@ -56,13 +63,11 @@ class Sender:
         finally:
             if self._busy:
                 await asyncio.wait(self._busy)
-        self._harvest(self._busy)
+        self._harvest(set(self._busy))
 
     async def _turn(self) -> None:
         free = self._settings.concurrency - len(self._busy)
-        claimed = await delivery.persist(
-            lambda: self.claim(free), life=self._life, what="notify.sender", heart=self._heart
-        )
+        claimed = await self._persist(lambda: self.claim(free))
         self._heart.beat()
         self._busy |= {asyncio.create_task(self.deliver(one), name=f"notify {one.id}") for one in claimed}
         if claimed and len(claimed) == free and free > 0:
@@ -95,9 +100,7 @@ class Sender:
 
     async def deliver(self, claimed: Claimed) -> None:
         """Take one claimed message to its end, or make it wait."""
-        order, now = await delivery.persist(
-            lambda: self._look(claimed), life=self._life, what="notify.sender", heart=self._heart
-        )
+        order, now, told = await self._persist(lambda: self._look(claimed))
         book = BOOK.validate_json(order.book)
         status = None if order.status is None else ORDER_STATUS.validate_json(order.status)
         if status is None:
@@ -105,23 +108,27 @@ class Sender:
         answer = verdict(claimed.identity, status, book, moment=self._moment(claimed, now), rules=self._rules)
         match answer:
             case Withhold(reason, detail):
-                await self._end(claimed, Ending("suppressed", reason, detail))
+                await self._withhold(claimed, Ending("suppressed", reason, detail), seen=order)
             case Hold(reason, until):
                 await self._hold(claimed, reason=reason, until=until, seen=order)
             case Deliver(address):
-                await self._send(claimed, status, book, address=address)
+                hashed = self._composer.hashed(claimed.identity.role, address)
+                if any(same_recipient(hashed, other) for other in told):
+                    await self._end(claimed, Ending("suppressed", Reason.SAME_CONTACT, recipient_hash=hashed))
+                else:
+                    await self._send(claimed, status, book, address=address, hashed=hashed)
 
-    async def _look(self, claimed: Claimed) -> tuple[OrderRow, datetime]:
+    async def _look(self, claimed: Claimed) -> tuple[OrderRow, datetime, list[str]]:
         async with self._pool.acquire() as connection:
-            return await repository.newest(connection, claimed.identity.order_key)
+            told = await repository.told_others(connection, claimed.identity)
+            return *await repository.newest(connection, claimed.identity.order_key), told
 
     def _moment(self, claimed: Claimed, now: datetime) -> Moment:
         wait = timedelta(seconds=self._settings.contact_wait_s)
         return Moment(now=now, contact_by=claimed.due_at + wait, reached_at=claimed.reached_at)
 
-    async def _send(self, claimed: Claimed, status: OrderStatus, book: Book, *, address: str) -> None:
+    async def _send(self, claimed: Claimed, status: OrderStatus, book: Book, *, address: str, hashed: str) -> None:
         channel = self._channels[claimed.identity.channel]
-        hashed = self._composer.hashed(claimed.identity.role, address)
         try:
             message = self._composer.message(claimed, status, book, address=address)
         except jinja2.TemplateError:
@@ -167,10 +174,14 @@ class Sender:
         self._count(claimed, "try_later", reason)
 
     async def _hold(self, claimed: Claimed, *, reason: str, until: datetime, seen: OrderRow) -> None:
-        await self._write(
+        if await self._write(
             lambda connection: repository.hold(connection, claimed, reason=reason, until=until, seen=seen)
-        )
-        self._count(claimed, "held", reason)
+        ):
+            self._count(claimed, "held", reason)
+
+    async def _withhold(self, claimed: Claimed, ending: Ending, *, seen: OrderRow) -> None:
+        if await self._write(lambda connection: repository.withhold(connection, claimed, ending, seen=seen)):
+            self._count(claimed, ending.state, ending.reason or "")
 
     async def _end(self, claimed: Claimed, ending: Ending) -> None:
         ours = await self._write(lambda connection: repository.end(connection, claimed, ending))
@@ -185,7 +196,10 @@ class Sender:
                 await failpoints.hit("notify.before_record")
                 return result
 
-        return await delivery.persist(transaction, life=self._life, what="notify.sender", heart=self._heart)
+        return await self._persist(transaction)
+
+    async def _persist(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await delivery.persist(work, life=self._life, what="notify.sender", heart=self._heart)
 
     def _count(self, claimed: Claimed, outcome: str, reason: str) -> None:
         metrics.NOTIFICATIONS.labels(claimed.identity.channel, claimed.identity.milestone, outcome, reason).inc()

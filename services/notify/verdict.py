@@ -86,8 +86,7 @@ def verdict(identity: Identity, status: OrderStatus, book: Book, *, moment: Mome
 
 
 def _find(identity: Identity, status: OrderStatus, *, reached_at: str) -> ReachedMilestone | None:
-    if status.truncated and identity.parcel and _parcel(identity, status) is None:
-        # Left out for size, not taken back.
+    if _left_out(identity, status):
         return ReachedMilestone(
             name=identity.milestone, occasion=identity.occasion, event_key="truncated", at=reached_at
         )
@@ -95,6 +94,11 @@ def _find(identity: Identity, status: OrderStatus, *, reached_at: str) -> Reache
         if milestone.name == identity.milestone and milestone.occasion == identity.occasion:
             return milestone
     return None
+
+
+def _left_out(identity: Identity, status: OrderStatus) -> bool:
+    """Tell whether the parcel was left out for size, which only finished ones are: nothing of it was taken back."""
+    return status.truncated and bool(identity.parcel) and _parcel(identity, status) is None
 
 
 def _parcel(identity: Identity, status: OrderStatus) -> Parcel | None:
@@ -117,7 +121,8 @@ def _against_the_news(
     if at is None or moment.now - at > how.max_age * rules.age_scale:
         return Withhold(Reason.TOO_OLD)
     others = (*_milestones(identity, status), *status.milestones)
-    if any(_overtakes(other, found, at, how=how) for other in others):
+    finished = bool(how.overtaken_by) and _left_out(identity, status)
+    if finished or any(_overtakes(other, found, at, how=how) for other in others):
         return Withhold(Reason.OVERTAKEN)
     return None
 
@@ -148,9 +153,12 @@ def _to_whom(identity: Identity, book: Book, *, moment: Moment, rules: Rules) ->
     if _choice(identity.channel, book.preferences) is False:
         return Withhold(Reason.NOT_WANTED)
     entry = book.entries.get(identity.role)
-    if entry is None or not (entry.contact.email or entry.contact.phone):
-        waiting = moment.now < moment.contact_by
-        return Hold(Reason.WAITING_FOR_CONTACT, moment.contact_by) if waiting else Withhold(Reason.NO_CONTACT)
+    named = entry is not None and bool(entry.contact.email or entry.contact.phone)
+    # Before `placed` is read, a contact that changed may be known without wishes, country and the other roles.
+    if not (named and book.profile is not None) and moment.now < moment.contact_by:
+        return Hold(Reason.WAITING_FOR_CONTACT, moment.contact_by)
+    if entry is None or not named:
+        return Withhold(Reason.NO_CONTACT)
     return _to_entry(identity, entry, book, rules=rules)
 
 
@@ -183,7 +191,5 @@ def _told_in_another_role(identity: Identity, address: str, book: Book, *, rules
     how = told(identity.milestone)
     before = how.roles[: how.roles.index(identity.role)] if how is not None and identity.role in how.roles else ()
     others = (book.entries.get(role) for role in before)
-    return any(
-        entry is not None and rules.address_of(identity.channel, entry.contact, book.country) == address
-        for entry in others
-    )
+    theirs = (rules.address_of(identity.channel, entry.contact, book.country) for entry in others if entry is not None)
+    return any(isinstance(their, str) and their.casefold() == address.casefold() for their in theirs)

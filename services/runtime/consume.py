@@ -15,7 +15,7 @@ import structlog
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
-from services.runtime import backoff, clock, delivery, failpoints, metrics
+from services.runtime import backoff, clock, delivery, failpoints, metrics, placement
 from services.runtime.delivery import Decision, Patience
 from services.runtime.errors import Conflict
 from services.runtime.fence import Fence
@@ -221,6 +221,7 @@ class FencedConsumer(Reader):
     def _count(self, records: Sequence[Record], fresh: Sequence[Record], *, gaps: int, seconds: float) -> None:
         metrics.RECORDS.labels(self.name, "applied").inc(len(fresh))
         metrics.RECORDS.labels(self.name, "repeated").inc(len(records) - len(fresh))
+        metrics.MISPLACED.labels(self.name).inc(placement.misplaced(fresh, self._partitions_of))
         metrics.OFFSET_GAPS.labels(self.name).inc(gaps)
         metrics.BATCH_SECONDS.labels(self.name).observe(seconds)
 

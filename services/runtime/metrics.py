@@ -32,6 +32,9 @@ CONFLICTS: Final = Counter("trackfold_conflicts_total", "Batches rolled back for
 OFFSET_GAPS: Final = Counter(
     "trackfold_offset_gaps_total", "Records lost to retention before they were read", ["group"]
 )
+MISPLACED: Final = Counter(
+    "trackfold_misplaced_records_total", "Records on another partition than their key's; they are applied", ["group"]
+)
 SEEKS: Final = Counter("trackfold_seeks_total", "Times a consumer went back to where its database stands", ["group"])
 KAFKA_COMMIT_FAILURES: Final = Counter(
     "trackfold_kafka_commit_failures_total", "Commits to Kafka that failed (they only carry the lag metrics)", ["group"]

@@ -166,6 +166,10 @@ class Reader:
     def _partition(self, record: Record) -> Partition:
         return Partition(self._settings.topic(record.topic), record.partition)
 
+    def _partitions_of(self, topic: str) -> int:
+        """Return how many partitions a topic has as far as the client knows; 0 when it does not."""
+        return len(self.consumer.partitions_for_topic(self._settings.topic(topic)) or ())
+
     async def _commit_to_kafka(self, offsets: Mapping[Partition, int]) -> bool:
         """Tell Kafka where we are; False when it did not work, which costs nothing but a repeat."""
         wanted = {TopicPartition(one.topic, one.number): offset for one, offset in offsets.items()}

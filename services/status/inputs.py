@@ -6,6 +6,7 @@ which roles were given.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,6 +24,8 @@ from services.status.readings import content_hash
 SCANS: Final = "carrier.scans.v1"
 ORDER_EVENTS: Final = "order.events.v1"
 _MAX_CAUSES: Final = 3
+#: Fields whose keys are the sender's own words: in an error's place they would be input.
+_NAMED_BY_SENDER: Final = frozenset({"references"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,14 @@ def stored_event(source: str, event_id: str, event: OrderEvent) -> StoredEvent:
 def _causes(error: ValidationError) -> str:
     """Return the first causes as `place: what`, without any input."""
     found = [
-        f"{'.'.join(str(part) for part in cause['loc'])}: {cause['msg']}"
+        f"{_place(cause['loc'])}: {cause['msg']}"
         for cause in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     return "; ".join(found[:_MAX_CAUSES])[:500]
+
+
+def _place(path: Sequence[int | str]) -> str:
+    """Return where in a record something is wrong, up to the first name that the record chose itself."""
+    parts = [str(part) for part in path]
+    chosen = next((index for index, part in enumerate(parts) if part in _NAMED_BY_SENDER), len(parts))
+    return ".".join(parts[: chosen + 1])

@@ -1,10 +1,11 @@
 """The bytes of a status message: the state document, what changed, and the envelope. Pure.
 
-A message is measured before its row is written: beyond 200 KiB `lines` and finished parcels leave it and `truncated`
-says so; the API has them (design E1).
+A message is measured before its row is written: beyond 200 KiB `lines` and finished parcels leave it, then what still
+does not fit, and `truncated` says so; the API has them (design E1).
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -55,9 +56,6 @@ def change_of(item: ScanIn | OrderIn, document: Document, *, version: int, previ
 
 def status_message(key: str, document: Document, change: Document, *, at: datetime, traceparent: str | None) -> Message:
     """Return the message of one version."""
-    value = _bytes({**document, "truncated": False, "change": change})
-    if len(value) > MAX_MESSAGE_BYTES:
-        value = _bytes({**_shortened(document, change), "truncated": True, "change": change})
     headers = ce_headers(
         STATUS_TOPIC,
         "changed",
@@ -67,7 +65,7 @@ def status_message(key: str, document: Document, change: Document, *, at: dateti
         time=at,
         traceparent=traceparent,
     )
-    return _message(STATUS_TOPIC, key, value, headers, at=at)
+    return _message(STATUS_TOPIC, key, _value(document, change), headers, at=at)
 
 
 def dead_letter_message(letter: DeadLetter, *, at: datetime) -> Message:
@@ -97,15 +95,34 @@ def _cause(item: ScanIn | OrderIn) -> Document:
     return {"topic": ORDER_EVENTS, "type": stored.event.type, "event": stored.key, "at": at}
 
 
-def _shortened(document: Document, change: Document) -> Document:
-    """Leave out lines and finished parcels, but not one that this very change finished: its milestone is news."""
-    cause = change["cause"]["event"]
+def _value(document: Document, change: Document) -> bytes:
+    """Return the value, shortened only as far as the limit asks: Kafka would refuse it, and so stop all behind it."""
+    value = _bytes({**document, "truncated": False, "change": change})
+    if len(value) <= MAX_MESSAGE_BYTES:
+        return value
+    shorter = {**document, "lines": [], "truncated": True, "change": change}
+    kept = [one for one in document["parcels"] if one["stage"] not in _FINISHED or _is_news(one, change)]
+    value = _bytes({**shorter, "parcels": kept})
+    if len(value) <= MAX_MESSAGE_BYTES:
+        return value
+    room = MAX_MESSAGE_BYTES - len(_bytes({**shorter, "parcels": []}))
+    return _bytes({**shorter, "parcels": _fitting([{**one, "lines": []} for one in kept], change, room=room)})
 
-    def is_news(parcel: Document) -> bool:
-        return any(reached["event_key"] == cause for reached in parcel["milestones"])
 
-    kept = [parcel for parcel in document["parcels"] if parcel["stage"] not in _FINISHED or is_news(parcel)]
-    return {**document, "lines": [], "parcels": kept}
+def _is_news(parcel: Document, change: Document) -> bool:
+    """Tell whether this very change brought a milestone of the parcel."""
+    return any(reached["event_key"] == change["cause"]["event"] for reached in parcel["milestones"])
+
+
+def _fitting(parcels: Sequence[Document], change: Document, *, room: int) -> list[Document]:
+    """Return as many parcels as there is room for, those with news first, in the order in which they stood."""
+    taken: set[int] = set()
+    for place in sorted(range(len(parcels)), key=lambda place: not _is_news(parcels[place], change)):
+        size = len(_bytes(parcels[place])) + 1
+        if size <= room:
+            taken.add(place)
+            room -= size
+    return [parcels[place] for place in sorted(taken)]
 
 
 def _bytes(value: Document) -> bytes:

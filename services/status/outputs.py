@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownTopicOrPartitionError
-from aiokafka.partitioner import DefaultPartitioner
 
 from services.runtime.errors import Misconfigured, Transient
+from services.runtime.placement import partition_of
 from services.runtime.settings import KafkaSettings
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC, Message
 
-_PARTITIONER = DefaultPartitioner()
 _OUTPUT_TOPICS = (STATUS_TOPIC, SNAPSHOT_TOPIC, DEAD_LETTER_TOPIC)
 
 
@@ -26,9 +25,7 @@ class Outputs:
 
     def partition(self, topic: str, key: bytes) -> int:
         """Return the partition of a key."""
-        everything = list(range(self.partitions[topic]))
-        partition: int = _PARTITIONER(key, everything, everything)
-        return partition
+        return partition_of(key, self.partitions[topic])
 
     def addressed(self, message: Message) -> tuple[int, Message]:
         """Return a message with its partition."""

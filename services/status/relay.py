@@ -21,6 +21,7 @@ from services.runtime.failpoints import hit
 from services.runtime.life import Life
 from services.runtime.postgres import Connection, Pool
 from services.runtime.settings import KafkaSettings
+from services.runtime.watchdog import Heart
 from services.status.messages import SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
 
@@ -31,15 +32,22 @@ MAX_BATCH_BYTES: Final = 240 * 1024
 SEND_TIMEOUT_S: Final = 10.0
 #: A repeat that Kafka still holds can arrive this late; then the newest snapshot must be written once more.
 REPEAT_AFTER: Final = "10 minutes"
-_REPEATS_AT_ONCE: Final = 100
+_REPEATS_AT_ONCE: Final = 20
+#: What one transaction reads at most, so that a backlog of large orders neither fills the memory nor goes on for ever.
+MAX_ROUND_BYTES: Final = 1024 * 1024
 
 QUEUES: Final = "select distinct topic, part from status.outbox order by topic, part"
 # One relay a partition: two would interleave. The lock ends with the transaction, so a frozen relay loses it to the
 # server's idle limit, and nobody has to guess whether it still lives.
 TRY_LOCK: Final = "select pg_try_advisory_xact_lock(hashtextextended('relay ' || $1, 0))"
 READ_ROWS: Final = """
-select id, key, value, headers, timestamp_ms from status.outbox where topic = $1 and part = $2 order by id limit $3
+select id, key, value, headers, timestamp_ms from (
+    select head.*, sum(octet_length(value)) over (order by id) - octet_length(value) as bytes_before
+    from (select * from status.outbox where topic = $1 and part = $2 order by id limit $3) as head
+) as measured where bytes_before < $4 order by id
 """
+# The server takes a silent transaction for a frozen one, and waiting for Kafka is silence.
+STILL_HERE: Final = "select 1"
 DELETE_ROWS: Final = "delete from status.outbox where topic = $1 and part = $2 and id = any($3::bigint[])"
 READ_OWNER: Final = "select owner from status.relay_position where topic = $1 and part = $2"
 ADVANCE: Final = """
@@ -88,13 +96,18 @@ class Relay:
     poll_s: float = 0.05
     limit: int = 500
     name: str = field(default_factory=lambda: uuid4().hex)
+    _heart: Heart | None = None
+    _at: tuple[str, int] = ("", -1)
+    """The queue at work. After a failure the next round begins behind it, or one dead partition would stop all."""
+    _unplanned: set[str] = field(default_factory=set)
+    """Orders whose snapshots must be repeated and of which the database could not be told yet."""
 
     async def run(self) -> None:
         """Relay until the process stops; a loop for `life.spawn`. Waits for Kafka and Postgres as long as they need."""
-        heart = self.life.heart("relay")
+        self._heart = self.life.heart("relay")
         while not self.life.stopping.is_set():
-            heart.beat()
-            moved = await delivery.persist(self.relay_once, life=self.life, what="relay", heart=heart)
+            self._heart.beat()
+            moved = await delivery.persist(self.relay_once, life=self.life, what="relay", heart=self._heart)
             if not moved:
                 await self.life.pause(self.poll_s)
 
@@ -103,8 +116,10 @@ class Relay:
         async with self.pool.acquire() as connection:
             queues = [(row["topic"], row["part"]) for row in await connection.fetch(QUEUES)]
         moved = 0
-        for topic, part in queues:
-            moved += await self._relay(topic, part)
+        for queue in [*(one for one in queues if one > self._at), *(one for one in queues if one <= self._at)]:
+            self._at = queue
+            moved += await self._relay(*queue)
+        self._at = ("", -1)
         await self._repeat_snapshots()
         return moved
 
@@ -122,25 +137,25 @@ class Relay:
                 await self._note_takeover(connection, topic, part, rows=rows)
                 await hit("relay.before_send")
                 sending = True
-                next_offset = await self._send(topic, part, rows=rows)
+                next_offset = await self._send(connection, topic, part, rows=rows)
                 await hit("relay.after_send")
                 await connection.execute(DELETE_ROWS, topic, part, [row.id for row in rows])
                 await connection.execute(ADVANCE, topic, part, next_offset, self.name)
         except Exception:
             if sending and topic == STATUS_TOPIC:
-                await self._schedule_repeats(rows)
+                await self._schedule_repeats(_keys(rows))
             raise
         metrics.RELAYED.labels(topic).inc(len(rows))
         return len(rows)
 
-    async def _send(self, topic: str, part: int, *, rows: Sequence[Row]) -> int:
+    async def _send(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> int:
         """Send rows; return the offset behind the last. Snapshots first: a reader of snapshots misses nothing (E1)."""
         if topic == STATUS_TOPIC:
             newest = {row.key: row for row in rows}
-            await self._send_batches(SNAPSHOT_TOPIC, part, rows=list(newest.values()))
-        return await self._send_batches(topic, part, rows=rows)
+            await self._send_batches(connection, SNAPSHOT_TOPIC, part, rows=list(newest.values()))
+        return await self._send_batches(connection, topic, part, rows=rows)
 
-    async def _send_batches(self, topic: str, part: int, *, rows: Sequence[Row]) -> int:
+    async def _send_batches(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> int:
         wire, next_offset, left = self.kafka.topic(topic), 0, list(rows)
         while left:
             batch = self.producer.create_batch()
@@ -152,41 +167,56 @@ class Relay:
             batch.close()
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 done = await (await self.producer.send_batch(batch, wire, partition=part))
+            await connection.execute(STILL_HERE)
+            if self._heart is not None:
+                self._heart.beat()
             next_offset = done.offset + taken
             left = left[taken:]
         return next_offset
 
     async def _note_takeover(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> None:
-        """Plan to repeat the snapshots of a queue another process relayed: its last send may be under way."""
-        owner = await connection.fetchval(READ_OWNER, topic, part)
-        if topic == STATUS_TOPIC and owner is not None and owner != self.name:
+        """Plan to repeat the snapshots of a queue that another process relayed: its last send may be under way.
+
+        A queue without an owner may have lost its first one before that was written down.
+        """
+        if topic == STATUS_TOPIC and await connection.fetchval(READ_OWNER, topic, part) != self.name:
             await connection.execute(SCHEDULE_REPEATS, _keys(rows))
 
-    async def _schedule_repeats(self, rows: Sequence[Row]) -> None:
+    async def _schedule_repeats(self, keys: Sequence[str]) -> None:
         """After a send of unknown outcome: the same bytes can appear late, behind newer ones."""
+        self._unplanned.update(keys)
         try:
             async with self.pool.transaction() as connection:
-                await connection.execute(SCHEDULE_REPEATS, _keys(rows))
+                await connection.execute(SCHEDULE_REPEATS, keys)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            # The rows are still in the outbox: whoever relays them next is a takeover or plans it again.
-            log.warning("could not plan to repeat snapshots", error=delivery.describe(error))
+            log.warning("cannot plan to repeat snapshots yet", error=delivery.describe(error))
+        else:
+            self._unplanned.difference_update(keys)
 
     async def _repeat_snapshots(self) -> None:
         """Send the newest snapshots once more that are due; the orders stay locked, so none can get newer meanwhile."""
-        async with self.pool.transaction() as connection:
-            due = [row["order_key"] for row in await connection.fetch(TAKE_REPEATS, _REPEATS_AT_ONCE)]
-            if not due:
-                return
-            for row in await connection.fetch(NEWEST, due):
-                key = row["order_key"].encode()
-                one = Row(0, key, row["value"], _headers(row["headers"]), row["timestamp_ms"])
-                await self._send_batches(SNAPSHOT_TOPIC, self.outputs.partition(SNAPSHOT_TOPIC, key), rows=[one])
+        if self._unplanned:
+            await self._schedule_repeats(sorted(self._unplanned))
+        due: Sequence[str] = ()
+        try:
+            async with self.pool.transaction() as connection:
+                due = [row["order_key"] for row in await connection.fetch(TAKE_REPEATS, _REPEATS_AT_ONCE)]
+                for row in await connection.fetch(NEWEST, due) if due else ():
+                    key = row["order_key"].encode()
+                    one = Row(0, key, row["value"], _headers(row["headers"]), row["timestamp_ms"])
+                    part = self.outputs.partition(SNAPSHOT_TOPIC, key)
+                    await self._send_batches(connection, SNAPSHOT_TOPIC, part, rows=[one])
+        except Exception:
+            if due:
+                # A repeat can be late as well; then it must be repeated once more.
+                await self._schedule_repeats(due)
+            raise
 
 
 async def _read(connection: Connection, topic: str, part: int, *, limit: int) -> list[Row]:
     return [
         Row(row["id"], row["key"], row["value"], _headers(row["headers"]), row["timestamp_ms"])
-        for row in await connection.fetch(READ_ROWS, topic, part, limit)
+        for row in await connection.fetch(READ_ROWS, topic, part, limit, MAX_ROUND_BYTES)
     ]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from services.notify.channels.sms import SmsChannel
 from services.notify.settings import NotifySection
 
 HOST = "127.0.0.1"
+AT = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 MODES = ("takes", "refuses", "busy", "drops_after_body", "silent_after_body", "drops_before", "silent_before")
 
 
@@ -45,6 +47,7 @@ class SmtpProvider:
         self.taken: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
         self.senders: list[str] = []
+        self.thanks = "250 queued as 4F2A9C"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's names
         self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]
@@ -55,7 +58,7 @@ class SmtpProvider:
         if self.mode == "silent_before":
             await asyncio.Event().wait()
         if self.mode == "refuses":
-            return "550 no such mailbox"
+            return f"550 no such mailbox: {address}"
         if self.mode == "busy":
             return "451 come back later"
         envelope.rcpt_tos.append(address)
@@ -67,6 +70,12 @@ class SmtpProvider:
             return "451 not now"
         if self.mode == "data_554":
             return "554 looks like spam"
+        if self.mode == "data_garbage":
+            self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
+            return "OK, I have it"
+        if self.mode == "data_251":
+            self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
+            return "251 will forward"
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.taken.append(mail)
@@ -76,7 +85,11 @@ class SmtpProvider:
             _abort(server)
         if self.mode == "silent_after_body":
             await asyncio.Event().wait()
-        return "250 queued as 42"
+        if self.mode == "thanks_in_no_encoding":
+            assert isinstance(server.transport, asyncio.Transport)
+            server.transport.write(b"250 queued as 4F2A9C \xff\x00\r\n")
+            await asyncio.Event().wait()
+        return self.thanks
 
 
 class SmtpSetup:
@@ -101,7 +114,13 @@ class SmtpSetup:
         self.handler.mode = mode
 
     def message(self, **fields: Any) -> Message:
-        given = {"to": "ada@example.com", "subject": "Shipped", "text": "Hello,\n", "html": "<p>Hello,</p>"}
+        given: dict[str, Any] = {
+            "at": AT,
+            "to": "ada@example.com",
+            "subject": "Shipped",
+            "text": "Hello,\n",
+            "html": "<p>Hello,</p>",
+        }
         return Message(**(given | fields))
 
 
@@ -127,11 +146,13 @@ class SmsProvider:
         self.taken: list[dict[str, str]] = []
         self.requests: list[str] = []
         self.answer_headers = ""
+        self.code = 21211
         self.channel: Channel
         self.port = 0
 
     def message(self, **fields: Any) -> Message:
-        return Message(**({"to": "+447700900123", "text": "Hello\n"} | fields))
+        given: dict[str, Any] = {"at": AT, "to": "+447700900123", "text": "Hello\n"}
+        return Message(**(given | fields))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -156,7 +177,9 @@ class SmsProvider:
             await reader.read()
         if code is None:
             return
-        body = json.dumps({"sid": "SM42"} if code == 201 else {"code": 21211, "message": "not +447700900123"}).encode()
+        body = json.dumps(
+            {"sid": "SM42"} if code == 201 else {"code": self.code, "message": "not +447700900123"}
+        ).encode()
         writer.write(f"HTTP/1.1 {code} X\r\nContent-Length: {len(body)}\r\n{self.answer_headers}\r\n".encode() + body)
         await writer.drain()
 

@@ -92,6 +92,37 @@ async def test_before_the_end_of_data_nothing_was_taken(mode: str, expected: Any
         assert one.taken == []
 
 
+@pytest.mark.parametrize("mode", ["data_garbage", "data_251"])
+async def test_an_answer_to_the_body_that_is_no_refusal_is_never_taken_for_one(mode: str) -> None:
+    async with providers.smtp(call_timeout_s=LIMIT_S) as one:
+        one.mode = mode
+        assert isinstance(await one.channel.send(one.message(id=ID)), Unknown)
+        assert len(one.taken) == 1
+
+
+@pytest.mark.parametrize(
+    ("thanks", "reference"),
+    [
+        ("250 2.0.0 Ok: queued as 4Fx2-K.9", "4Fx2-K.9"),
+        ("250 OK id=1rXa2b-0003Yz-1k", "1rXa2b-0003Yz-1k"),
+        ("250 Message for ada@example.com accepted", None),
+        ("250 queued as ada@example.com", None),
+        ("250 queued as ada", None),
+        ("250 OK", None),
+    ],
+)
+async def test_of_the_servers_words_only_a_queue_number_is_kept(thanks: str, reference: str | None) -> None:
+    async with providers.smtp() as one:
+        one.handler.thanks = thanks
+        assert await one.channel.send(one.message(id=ID)) == Sent(reference)
+
+
+async def test_a_server_whose_words_are_no_text_has_taken_the_mail_all_the_same() -> None:
+    async with providers.smtp(call_timeout_s=LIMIT_S) as one:
+        one.mode = "thanks_in_no_encoding"
+        assert await one.channel.send(one.message(id=ID)) == Sent("4F2A9C")
+
+
 async def test_a_mail_has_one_recipient_a_fixed_sender_and_the_same_id_every_time() -> None:
     async with providers.smtp(from_address="Northwind Home <shop@example.com>") as one:
         for _ in range(2):
@@ -101,6 +132,7 @@ async def test_a_mail_has_one_recipient_a_fixed_sender_and_the_same_id_every_tim
         assert one.handler.senders == ["shop@example.com"] * 2
         assert first["Message-ID"] == f"<{ID}@example.com>"
         assert first["Auto-Submitted"] == "auto-generated"
+        assert first["Date"] == "Sat, 21 Nov 2026 16:00:00 +0000"
         assert first.as_bytes() == second.as_bytes()
         assert [part.get_content_type() for part in first.walk()] == [
             "multipart/alternative",
@@ -164,6 +196,12 @@ async def test_a_gateways_answer_decides(mode: str, expected: Any) -> None:
     async with providers.sms() as one:
         one.mode = mode
         assert await one.channel.send(one.message(id=ID)) == expected
+
+
+async def test_a_code_that_could_be_a_number_of_somebody_is_not_kept() -> None:
+    async with providers.sms() as one:
+        one.mode, one.code = "400", 447700900123
+        assert await one.channel.send(one.message(id=ID)) == GiveUp("sms_400")
 
 
 async def test_a_gateway_may_say_when_to_come_back() -> None:

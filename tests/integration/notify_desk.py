@@ -55,7 +55,9 @@ class Desk:
         self.channel = channel
         self.life = Life("notify", settings)
         self.handler = Handler(section)
-        self.sender = Sender(self.life, section, pool, channels={"email": channel}, composer=Composer(settings))
+        self.sender = Sender(
+            self.life, section, pool, channels=dict.fromkeys(section.channels, channel), composer=Composer(settings)
+        )
 
     async def apply(self, *bodies: dict[str, Any]) -> None:
         records = tuple(record(body, event_id=f"e{number}") for number, body in enumerate(bodies))

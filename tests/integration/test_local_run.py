@@ -47,9 +47,12 @@ class Run:
 
     def end(self) -> None:
         if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(STOP_S)
+        finally:
             self.process.kill()
-        self.process.wait()
-        self.output.unlink()
+            self.output.unlink()
 
 
 def _fail(text: str) -> bool:
@@ -120,13 +123,14 @@ async def test_simulated_orders_end_as_their_stories_do_and_nobody_is_told_twice
         settings = await eventually(lambda: run.said(r"set -a; \. (\S+);"), READY_S)
         outbox, api = run.said(r"the outbox +(http\S+)"), run.said(r"(http\S+/v1/orders)/")
         key = run.said(r"Bearer ([^']+)'")
-        played = json.loads(await simulate(Path(str(settings)), orders=30, seed=5))
+        played = json.loads(await simulate(shell_variables(Path(str(settings))), orders=30, seed=5))
         stories = [make_story(5, index, prefix=played["prefix"]) for index in range(30)]
         async with httpx2.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {key}"}) as client:
 
             async def unlike() -> list[str]:
-                states = {s: (await client.get(f"{api}/{s.shop}/{s.order}")).json().get("state") for s in stories}
-                return [f"{s.order} {s.kind} {state}" for s, state in states.items() if state != end_of(s)]
+                answers = [await client.get(f"{api}/{story.shop}/{story.order}") for story in stories]
+                ends = [(story, answer.json().get("state")) for story, answer in zip(stories, answers, strict=True)]
+                return [f"{story.order} {story.kind} {state}" for story, state in ends if state != end_of(story)]
 
             async def all_as_told() -> bool:
                 assert await unlike() == []
@@ -150,10 +154,14 @@ async def test_simulated_orders_end_as_their_stories_do_and_nobody_is_told_twice
     assert len(set(once)) == len(once)
 
 
-async def simulate(settings: Path, *, orders: int, seed: int) -> bytes:
+def shell_variables(file: Path) -> dict[str, str]:
+    """Read what a shell would."""
+    pairs = (line.partition("=") for line in file.read_text().splitlines())
+    return {name: shlex.split(value)[0] for name, _, value in pairs}
+
+
+async def simulate(environ: dict[str, str], *, orders: int, seed: int) -> bytes:
     """Play orders on the running stack with the settings that it wrote down for it."""
-    pairs = (line.partition("=") for line in settings.read_text().splitlines())
-    environ = {name: shlex.split(value)[0] for name, _, value in pairs}
     options = ["--orders", str(orders), "--seed", str(seed), "--speed", "10000", "--every", "0.05", "--json"]
     program = [sys.executable, "-m", "services.cli", "simulate", *options]
     process = await asyncio.create_subprocess_exec(
@@ -176,6 +184,7 @@ async def test_a_killed_run_leaves_no_process_and_the_next_run_removes_its_files
     first = Run(folder)
     try:
         await eventually(lambda: first.said(r"(migrations)"), READY_S)
+        first.process.kill()
     finally:
         first.end()
     await eventually(lambda: processes_of(folder) == [], STOP_S)

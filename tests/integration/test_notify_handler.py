@@ -61,6 +61,19 @@ async def test_what_is_not_to_be_told_stays_untold_when_a_plain_message_follows(
     assert await desk.outcomes() == [("shipped", "suppressed", "remap")]
 
 
+async def test_what_was_taken_back_before_it_was_told_is_told_when_it_is_there_again(pool: Pool, database: str) -> None:
+    desk = Desk(pool, database, FakeChannel())
+    await desk.apply(placed_body(), reached("shipped"))
+    await desk.apply(reached(version=2))
+    await desk.turn()
+    assert await desk.rows() == [("shipped", "suppressed", "withdrawn")]
+    await desk.apply(reached("shipped", version=3))
+    await desk.turn()
+    assert await desk.rows() == [("shipped", "accepted", None)]
+    assert len(desk.channel.sent) == 1
+    assert await desk.outcomes() == [("shipped", "accepted", None)]
+
+
 async def test_versions_that_are_not_newer_are_ignored_and_a_jump_is_applied(pool: Pool, database: str) -> None:
     desk = Desk(pool, database, FakeChannel())
     await desk.apply(placed_body(), reached("shipped", version=2))
@@ -82,6 +95,7 @@ async def test_records_that_cannot_be_read_are_set_aside_and_their_neighbours_ar
         record(reached("shipped"), value=b"\xff"),
         record(reached("shipped"), value=None),
         record(good, headers=(("ce_id", b"\xff\xfe"), ("ce_source", b"oms"))),
+        record(reached("shipped", shop="no_shop")),
     ]
     async with pool.transaction() as connection:
         await desk.handler.apply(Batch(connection, (*bad, record(reached("shipped"))), frozenset()))

@@ -9,6 +9,7 @@ import pytest
 
 from services.notify import repository
 from services.notify.channels.base import GiveUp, Result, TryLater, Unknown
+from services.notify.rows import Ending
 from services.runtime import failpoints
 from services.runtime.failpoints import FailpointError
 from services.runtime.postgres import Pool
@@ -58,6 +59,55 @@ async def test_a_contact_that_comes_while_a_message_is_looked_at_is_not_overlook
         )
     assert await desk.turn() == 1
     assert len(desk.channel.sent) == 1
+
+
+async def test_a_milestone_that_comes_back_while_a_message_is_looked_at_is_told(pool: Pool, database: str) -> None:
+    desk = Desk(pool, database, FakeChannel())
+    await desk.apply(placed_body(), reached("shipped"))
+    await desk.apply(reached(version=2))
+    (claimed,) = await desk.sender.claim(1)
+    async with pool.acquire() as connection:
+        seen, _ = await repository.newest(connection, KEY)
+    await desk.apply(reached("shipped", version=3))
+    async with pool.transaction() as connection:
+        assert not await repository.withhold(connection, claimed, Ending("suppressed", "withdrawn"), seen=seen)
+    assert await desk.turn() == 1
+    assert len(desk.channel.sent) == 1
+
+
+async def test_a_person_who_gets_a_second_role_is_not_told_again(pool: Pool, database: str) -> None:
+    desk = Desk(pool, database, FakeChannel())
+    ada = {"email": "ada@example.com"}
+    await desk.apply(placed_body(contact("recipient", **ada)), reached("shipped"))
+    assert await desk.turn() == 2
+    assert sorted(await desk.rows()) == [
+        ("shipped", "accepted", None),
+        ("shipped", "waiting", "waiting_for_contact"),
+    ]
+    await desk.apply(changed_body(contact("buyer", **ada)))
+    assert await desk.turn() == 1
+    assert sorted(await desk.rows()) == [("shipped", "accepted", None), ("shipped", "suppressed", "same_contact")]
+    assert len(desk.channel.sent) == 1
+
+
+async def test_where_sms_is_the_only_channel_it_is_not_withheld_for_email(pool: Pool, database: str) -> None:
+    desk = Desk(pool, database, FakeChannel(), channels=("sms",))
+    await desk.apply(placed_body(contact(email="ada@example.com", phone="+447700900123")), reached("shipped"))
+    await desk.turn()
+    assert [message.to for message in desk.channel.sent] == ["+447700900123"]
+
+
+async def test_a_failure_while_the_sender_drains_is_not_swallowed(pool: Pool, database: str) -> None:
+    desk = Desk(pool, database, FakeChannel())
+    desk.channel.gate.clear()
+    await desk.apply(placed_body(), reached("shipped"))
+    running = asyncio.create_task(desk.sender.run())
+    await eventually(lambda: desk.channel.sent)
+    desk.life.stopping.set()
+    failpoints.arm("notify.after_call:raise*1")
+    desk.channel.gate.set()
+    with pytest.raises(FailpointError):
+        await running
 
 
 async def test_a_message_that_was_certainly_not_taken_is_sent_again(pool: Pool, database: str) -> None:

@@ -6,6 +6,7 @@ customer from getting a message twice: whoever is not sure that nothing was take
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -15,6 +16,8 @@ class Message:
 
     id: uuid.UUID
     """The notification's id, the same at every try."""
+    at: datetime
+    """When it was first due, the same at every try."""
     to: str
     text: str
     subject: str | None = None

@@ -6,6 +6,7 @@ person sees the same message when it comes twice.
 """
 
 import asyncio
+import re
 import ssl
 from contextlib import suppress
 from email.headerregistry import Address
@@ -22,8 +23,11 @@ from services.notify.channels.base import GiveUp, Message, Result, Sent, TryLate
 from services.notify.settings import NotifySection
 from services.runtime.errors import Misconfigured
 
+_REFUSED: Final = range(400, 600)
 _PERMANENT: Final = 500
 _QUIT_S: Final = 2.0
+#: Of what a server says only this is kept: the rest may quote the address.
+_QUEUE_NUMBER: Final = re.compile(r"(?:id=)?((?=\S*[0-9])[A-Za-z0-9._-]{6,64})")
 
 
 def address(contact: Contact, country: str | None) -> str | Refused | None:  # noqa: ARG001 - the form of all channels
@@ -87,6 +91,7 @@ class EmailChannel:
         mail["To"] = Address(addr_spec=message.to)
         # An encoded word in the text would be decoded, line breaks and all: it must not look like one.
         mail["Subject"] = (message.subject or "").replace("=?", "= ?")
+        mail["Date"] = message.at
         mail["Message-ID"] = self.message_id(message)
         mail["Auto-Submitted"] = "auto-generated"
         mail["X-Auto-Response-Suppress"] = "All"
@@ -122,10 +127,11 @@ class _Dialogue:
         try:
             answer = await self._client.data(mail)
         except aiosmtplib.SMTPResponseException as exc:
-            return _refused(exc, "data")
+            # Words that are no answer come as one with the code -1.
+            return _refused(exc, "data") if exc.code in _REFUSED else Unknown("smtp_data_no_answer")
         except (aiosmtplib.SMTPException, OSError):
             return self.broken("connection_lost")
-        return Sent(answer.message.partition("\n")[0][:100])
+        return Sent(_queue_number(answer.message, recipient))
 
     async def _prepare(self, sender: str, recipient: str) -> Result | None:
         step = "connect"
@@ -155,6 +161,12 @@ class _Dialogue:
             if self._client.is_connected and not self._broken:
                 await self._client.quit(timeout=_QUIT_S)
         self._client.close()
+
+
+def _queue_number(words: str, recipient: str) -> str | None:
+    found = (_QUEUE_NUMBER.fullmatch(word) for word in words.split())
+    numbers = [match[1] for match in found if match is not None and match[1].casefold() not in recipient.casefold()]
+    return numbers[-1] if numbers else None
 
 
 def _header_names(raw: bytes) -> list[str]:

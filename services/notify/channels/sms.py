@@ -6,6 +6,7 @@ between "the request went out" and "an answer came" is Unknown, and so is a 5xx.
 
 import asyncio
 import json
+import re
 from typing import Final
 
 import httpx2
@@ -22,6 +23,7 @@ _REDIRECT: Final = range(300, 400)
 _TOO_MANY: Final = 429
 #: Wrong credentials or a wrong path: a person must mend the settings, the message is fine.
 _SETTINGS: Final = frozenset({401, 403, 404, 405, 408, 425})
+_CODE: Final = re.compile(r"[0-9]{1,6}")
 _MOST_BYTES: Final = 64 * 1024
 _LONGEST_WAIT_S: Final = 3600.0
 
@@ -68,6 +70,8 @@ class SmsChannel:
             auth=httpx2.BasicAuth(settings.sms_sid, settings.sms_token.get_secret_value()),
             follow_redirects=False,
             trust_env=False,
+            # As many as the sender has messages on their way: waiting for one here would end as Unknown.
+            limits=httpx2.Limits(max_connections=settings.concurrency),
             timeout=httpx2.Timeout(settings.call_timeout_s, connect=min(5.0, settings.call_timeout_s)),
         )
 
@@ -114,8 +118,9 @@ def _result(response: httpx2.Response, body: bytes) -> Result:
     if status in _SETTINGS:
         return TryLater(f"sms_{status}")
     if status in _CLIENT:
-        code = _field(body, "code")
-        return GiveUp(f"sms_{status}" if code is None else f"sms_{status}_{code}")
+        code = _field(body, "code") or ""
+        # A reason is a metric's label: bounded, and too short to be anybody's number.
+        return GiveUp(f"sms_{status}_{code}" if _CODE.fullmatch(code) else f"sms_{status}")
     if status in _REDIRECT:
         return TryLater(f"sms_redirect_{status}")
     return Unknown(f"sms_{status}")

@@ -72,7 +72,9 @@ def test_a_name_is_data_and_never_a_template(name: str) -> None:
     assert "<script>" not in message.html
 
 
-@pytest.mark.parametrize("name", ["Win at https://evil.example", "see www.evil.example", "x" * 61, "", None])
+@pytest.mark.parametrize(
+    "name", ["Win at https://evil.example", "see www.evil.example", "Prize: evil.example/x", "x" * 61, "", None]
+)
 def test_a_name_that_is_none_is_not_greeted(name: str | None) -> None:
     assert render("email", "shipped", made(name)).text.startswith("Hello,\n")
 
@@ -110,3 +112,21 @@ def test_a_time_told_in_utc_is_shown_in_the_orders_zone() -> None:
 def test_an_unknown_zone_falls_back_to_the_carriers_clock() -> None:
     profile = book(placed_body(time_zone="../etc/passwd", locale="en-GB")).profile
     assert made(profile=profile).when == "Saturday, 21 November, 16:05"
+
+
+def test_a_name_with_initials_is_greeted() -> None:
+    assert render("email", "shipped", made("J.R. O'Neil-Smith")).text.startswith("Hello J.R. O'Neil-Smith,\n")
+
+
+def test_a_parcel_that_is_left_out_does_not_show_the_orders_collection() -> None:
+    store = {"store": "Leeds", "until": None, "hours": None}
+    shown = facts(
+        Identity("main:1001", "S1", "delivered", "S1", "email", "buyer"),
+        status(truncated=True, collection=store),
+        name=None,
+        profile=None,
+        brand="Shop",
+        link=None,
+        reached_at="2026-11-21T16:05:00Z",
+    )
+    assert (shown.store, shown.items) == (None, ())

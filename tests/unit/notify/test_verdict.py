@@ -98,6 +98,26 @@ def test_one_number_in_two_spellings_is_told_once() -> None:
     assert asked(SHIPPED, known, channel="sms", role="recipient") == Withhold("same_contact")
 
 
+def test_one_mailbox_in_two_spellings_is_told_once() -> None:
+    known = book(placed_body(contact(email="Ada@example.com"), contact("recipient", email="ada@Example.com")))
+    assert asked(SHIPPED, known) == Deliver("Ada@example.com")
+    assert asked(SHIPPED, known, role="recipient") == Withhold("same_contact")
+
+
+def test_until_the_order_itself_is_read_its_people_are_not_told() -> None:
+    """It may hold the preferences, the country of a number, a second role with the same address."""
+    early = changed_body(contact(phone="07700 900123"))
+    for channel in ("email", "sms"):
+        answer = asked(SHIPPED, book(early), channel=channel)
+        assert answer == Hold("waiting_for_contact", NOW + timedelta(minutes=15))
+    known = book(early, placed_body(destination={"country": "GB"}))
+    assert asked(SHIPPED, known, channel="sms") == Deliver(PHONE)
+
+
+def test_people_of_an_order_that_is_never_read_are_told_in_the_end() -> None:
+    assert asked(SHIPPED, book(changed_body(contact())), waited_s=901) == Deliver("buyer@example.com")
+
+
 def test_a_changed_contact_gets_what_is_not_sent_yet() -> None:
     known = book(placed_body(), changed_body(contact(email="new@example.com")))
     assert asked(SHIPPED, known) == Deliver("new@example.com")
@@ -156,7 +176,12 @@ def test_what_was_taken_back_is_not_told() -> None:
 
 
 def test_what_a_truncated_message_leaves_out_is_not_taken_back() -> None:
-    assert asked(status(truncated=True)) == Deliver("buyer@example.com")
+    assert asked(status(truncated=True), name="delivered") == Deliver("buyer@example.com")
+
+
+@pytest.mark.parametrize("name", ["shipped", "out_for_delivery", "available_for_pickup"])
+def test_a_parcel_that_a_truncated_message_leaves_out_is_finished(name: str) -> None:
+    assert asked(status(truncated=True), name=name) == Withhold("overtaken")
 
 
 def test_an_erased_order_gets_nothing() -> None:
