@@ -4,6 +4,7 @@ Header values come from strangers: a reader that decodes them eagerly can be sto
 (hazards.md F3), so `header()` answers None where the bytes are not UTF-8.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -13,6 +14,7 @@ from schemas.base import clean_text
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 MAX_ATTRIBUTE: Final = 256
+_TRACE_PARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 RawHeaders = Iterable[tuple[str, bytes | None]]
 
@@ -55,6 +57,12 @@ def ce_headers(  # noqa: PLR0913 - these are CloudEvents' own attributes, all ke
 def utc_text(time: datetime) -> str:
     """Return a time as RFC 3339 in UTC with milliseconds, the form of every time outside scans."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def trace_parent(headers: RawHeaders) -> str | None:
+    """Return the W3C trace context of a message; None when it is absent or anything else than that."""
+    text = header(headers, "traceparent")
+    return text if text is not None and _TRACE_PARENT.fullmatch(text) else None
 
 
 def header(headers: RawHeaders, name: str) -> str | None:

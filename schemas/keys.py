@@ -32,6 +32,12 @@ def split_order_key(key: str) -> tuple[str, str]:
     return shop, order
 
 
+#: What people type where a number is not known yet. Taken for numbers, they would tie strangers' orders together.
+_PLACEHOLDERS = frozenset(
+    {"N/A", "NA", "NONE", "NULL", "NIL", "TBA", "TBC", "TBD", "PENDING", "UNKNOWN", "NOTRACKING", "NOTYET", "TEST"}
+)
+
+
 def clean_number(number: str) -> str:
     """Return a tracking number as its carrier prints it without decoration: no spaces, upper case, ASCII digits.
 
@@ -45,6 +51,9 @@ def clean_number(number: str) -> str:
     # Judged before it is upper-cased: "ß" would become a readable "SS".
     if not _NUMBER.fullmatch(cleaned):
         message = "a tracking number is 1 to 64 letters, digits and . _ / + -"
+        raise ValueError(message)
+    if cleaned.upper() in _PLACEHOLDERS or not cleaned.strip("0"):
+        message = "this is a placeholder, not a tracking number"
         raise ValueError(message)
     return cleaned.upper()
 

@@ -36,7 +36,7 @@ class Contact(Model):
     role: Word
     """`buyer`, `recipient` or `collector`."""
     name: ShortText | None = Field(default=None, repr=False)
-    email: ShortText | None = Field(default=None, repr=False)
+    email: LongText | None = Field(default=None, repr=False)
     phone: ShortText | None = Field(default=None, repr=False)
     postcode: ShortText | None = Field(default=None, repr=False)
 

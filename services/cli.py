@@ -99,6 +99,8 @@ def _fail(exc: Exception, *, debug: bool) -> int:
     hint = exc.hint if isinstance(exc, TrackfoldError) else ""
     if not known:
         hint = "this is a fault of ours; --debug shows where"
+    elif not hint and delivery.decide(exc) is delivery.Decision.WAIT:
+        hint = "`trackfold doctor` says what does not answer"
     typer.echo(f"trackfold: {delivery.describe(exc)}" + (f"\n  next: {hint}" if hint else ""), err=True)
     return delivery.exit_code(exc) if known else ExitCode.FAILED
 

@@ -7,7 +7,7 @@ twice. What a body says is decided in `normalise.py`.
 import asyncio
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -26,6 +26,8 @@ from services.runtime.life import Life
 
 GROUP: Final = "trackfold.ingest.normalise"
 _SEND_LIMIT_S: Final = 30.0
+_SENT_AT_ONCE: Final = 1000
+"""So many fit into the limit with ease: a batch of the longest histories has 200,000, and a batch must end."""
 
 log = structlog.stdlib.get_logger("trackfold.ingest")
 
@@ -59,27 +61,38 @@ class Memory:
 class Normaliser:
     """What `PlainConsumer` does with a batch."""
 
-    def __init__(self, producer: AIOKafkaProducer, settings: IngestSettings) -> None:
+    def __init__(
+        self, producer: AIOKafkaProducer, settings: IngestSettings, *, beat: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take `beat`, called whenever something was done: a batch of long histories outlasts the watchdog."""
         self._producer = producer
         self._kafka = settings.kafka
         self._allow_test = settings.ingest.allow_test_trackers
         self._memory = Memory(settings.ingest.remembered_scans)
+        self._beat = beat
 
     async def apply(self, records: Sequence[Record]) -> None:
         """Return when every scan and dead letter of the batch is acknowledged."""
-        results: list[Normalised] = []
+        read: list[tuple[Record, Normalised]] = []
         for record in records:
-            results.append(normalise(record, allow_test=self._allow_test))
+            read.append((record, normalise(record, allow_test=self._allow_test)))
+            if sum(len(one.outgoing) for _, one in read) >= _SENT_AT_ONCE:
+                await self._flush(read)
+                read = []
             await asyncio.sleep(0)  # a batch of long histories must not keep a webhook from its answer
+        await self._flush(read)
+
+    async def _flush(self, read: Sequence[tuple[Record, Normalised]]) -> None:
         new = [
-            one for result in results for one in result.outgoing if one.scan is None or not self._memory.has(one.scan)
+            one for _, result in read for one in result.outgoing if one.scan is None or not self._memory.has(one.scan)
         ]
         await failpoints.hit("normalise.before_send")
         await self._send(new)
+        self._beat()
         for one in new:
             if one.scan is not None:
                 self._memory.add(one.scan)
-        _count(records, results, sent=new)
+        _count(read, sent=new)
 
     async def _send(self, outgoing: Sequence[Outgoing]) -> None:
         """Send in order and wait for all; raise the first failure, after which the whole batch is done again."""
@@ -98,14 +111,19 @@ class Normaliser:
 
 def make_consumer(life: Life, settings: IngestSettings, producer: AIOKafkaProducer) -> PlainConsumer:
     """Return the consumer, not started."""
-    return PlainConsumer(
+
+    def beat() -> None:
+        consumer.heart.beat()
+
+    consumer = PlainConsumer(
         life,
         settings.kafka,
         group=GROUP,
         topics=(TOPIC,),
-        apply=Normaliser(producer, settings).apply,
+        apply=Normaliser(producer, settings, beat=beat).apply,
         max_records=settings.ingest.max_records,
     )
+    return consumer
 
 
 def _digest(scan: Scan) -> bytes:
@@ -113,7 +131,7 @@ def _digest(scan: Scan) -> bytes:
     return hashlib.blake2b(content.encode(), digest_size=16).digest()
 
 
-def _count(records: Sequence[Record], results: Sequence[Normalised], *, sent: Sequence[Outgoing]) -> None:
+def _count(read: Sequence[tuple[Record, Normalised]], *, sent: Sequence[Outgoing]) -> None:
     scans = [one.scan for one in sent if one.scan is not None]
     for (provider, kind), number in Counter((scan.provider, scan.kind) for scan in scans).items():
         metrics.SCANS.labels(provider, kind).inc(number)
@@ -125,7 +143,7 @@ def _count(records: Sequence[Record], results: Sequence[Normalised], *, sent: Se
         if scan.substatus == "unmapped":
             log.info("unmapped code", carrier=scan.carrier, provider=scan.provider, code=scan.raw_code)
             metrics.UNMAPPED.labels(scan.provider, carrier).inc()
-    for record, result in zip(records, results, strict=True):
+    for record, result in read:
         if result.reading.ignored is not None:
             metrics.IGNORED_WEBHOOKS.labels(result.provider, result.reading.ignored).inc()
         for problem in result.reading.problems[:1]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from schemas.dead_letters import quarantine
-from schemas.envelope import ce_headers, header
+from schemas.envelope import ce_headers, trace_parent
 from schemas.scans import Scan
 from schemas.webhooks import WebhookMeta, kept_headers, webhook_meta
 from services.ingest.carriers.base import Problem, Reading, Webhook, read
@@ -58,7 +58,7 @@ def normalise(record: Record, *, allow_test: bool) -> Normalised:
         body=record.value, told_at=meta.told_at, headers=kept_headers(record.headers), allow_test=allow_test
     )
     reading = read(carrier, webhook)
-    traceparent = header(record.headers, "traceparent")
+    traceparent = trace_parent(record.headers)
     outgoing = [_scan(scan, traceparent) for scan in reading.scans]
     if reading.problems:
         outgoing.append(_dead_letter(record, reading, meta))

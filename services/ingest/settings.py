@@ -10,6 +10,8 @@ from services.runtime.errors import Misconfigured
 from services.runtime.settings import HttpSettings, Seconds, Section, ServiceSettings, split_list
 
 _VARIABLE: Final = "TRACKFOLD_INGEST__SECRETS__"
+#: Fits in a record of carrier.webhooks.v1 and, as base64, in a dead letter; Kafka would refuse a larger one for ever.
+_LARGEST_BODY: Final = 2 * 1024 * 1024
 
 
 def _split_secrets(value: object) -> object:
@@ -29,7 +31,7 @@ class IngestSection(Section):
     accepted, so that one can be replaced. A provider without a secret refuses every webhook."""
     allow_test_trackers: bool = False
     """Read what providers mark as a test. Never in production: a test tracker may carry a real number."""
-    max_body_bytes: dict[str, int] = Field(default_factory=dict)
+    max_body_bytes: dict[str, Annotated[int, Field(ge=1, le=_LARGEST_BODY)]] = Field(default_factory=dict)
     """Limit of a body by provider, where it shall differ from the provider's own (256 KiB)."""
     receive_timeout_s: Seconds = 5
     """Limit for receiving a body."""
@@ -51,6 +53,10 @@ class IngestSection(Section):
             message = f"{info.field_name}: no provider is called {min(unknown)!r}; known: {', '.join(CARRIERS)}"
             raise ValueError(message)
         return value
+
+    def check(self) -> None:
+        """Refuse secrets that no provider can have."""
+        signing_keys(self)
 
 
 class IngestSettings(ServiceSettings):

@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -73,8 +73,11 @@ def send(body: bytes, provider: str, *, secret: str, url: str, delivery: str, as
     headers = _signed(body, provider, secret=secret, path=path, delivery=delivery)
     try:
         answer = httpx2.post(url.rstrip("/") + path, content=body, headers=headers, timeout=_SEND_LIMIT_S)
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
+        raise UsageError("bad_url", f"{url!r} is no URL", hint="as in --url http://127.0.0.1:8000") from None
     except httpx2.HTTPError as error:
-        raise Transient("no_answer", f"no answer from {url} ({type(error).__name__})") from None
+        hint = "is ingest running there? --url says where to send it"
+        raise Transient("no_answer", f"no answer from {url} ({type(error).__name__})", hint=hint) from None
     if as_json:
         _print_json(
             {"status": answer.status_code, "body": answer.text, "request_id": answer.headers.get("x-request-id")}
@@ -89,11 +92,10 @@ def verify(
 ) -> ExitCode:
     """Print whether a captured request is authentic."""
     carrier = _carrier(provider)
-    pairs = tuple(
-        (name.strip().lower().encode(), value.strip().encode())
-        for name, _, value in (one.partition(":") for one in headers)
-    )
-    request = Request(method="POST", path=path or f"/webhooks/{provider}", headers=pairs, body=body)
+    if any(":" not in one for one in headers):
+        raise UsageError("bad_header", "a header has no colon", hint="as in -H 'webhook-id: msg_1'")
+    pairs = [(name, value) for name, _, value in (one.partition(":") for one in headers)]
+    request = _request(body, provider, pairs, path=path)
     authentic = carrier.verify(request, (_key(carrier, secret),), now=_time(at))
     if as_json:
         _print_json({"authentic": authentic})
@@ -105,8 +107,17 @@ def verify(
 def _signed(body: bytes, provider: str, *, secret: str, path: str, delivery: str) -> dict[str, str]:
     carrier = _carrier(provider)
     name = delivery or f"msg_{hashlib.sha256(body).hexdigest()[:24]}"
-    key = _key(carrier, secret)
-    return carrier.sign(body, key, at=clock.now(), path=path or f"/webhooks/{provider}", delivery=name)
+    key, now = _key(carrier, secret), clock.now()
+    headers = carrier.sign(body, key, at=now, path=path or f"/webhooks/{provider}", delivery=name)
+    if not carrier.verify(_request(body, provider, headers.items(), path=path), (key,), now=now):
+        hint = "1 to 128 printable ASCII characters without a dot"
+        raise UsageError("bad_delivery", f"no webhook can have the delivery id {name!r}", hint=hint)
+    return headers
+
+
+def _request(body: bytes, provider: str, headers: Iterable[tuple[str, str]], *, path: str) -> Request:
+    pairs = tuple((name.strip().lower().encode(), value.strip().encode()) for name, value in headers)
+    return Request(method="POST", path=path or f"/webhooks/{provider}", headers=pairs, body=body)
 
 
 def _carrier(provider: str) -> Carrier:
@@ -121,7 +132,8 @@ def _key(carrier: Carrier, secret: str) -> bytes:
     try:
         return carrier.secret_key(secret)
     except ValueError as error:
-        raise Misconfigured("bad_secret", str(error)) from None
+        hint = f"give the secret of {carrier.provider} in WEBHOOK_SECRET"
+        raise Misconfigured("bad_secret", str(error), hint=hint) from None
 
 
 def _time(text: str) -> datetime:
@@ -132,7 +144,7 @@ def _time(text: str) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise UsageError("bad_time", f"{text!r} is no RFC 3339 time with an offset")
+        raise UsageError("bad_time", f"{text!r} is no RFC 3339 time with an offset", hint="as in 2026-11-21T10:00:00Z")
     return at
 
 

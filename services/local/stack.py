@@ -94,11 +94,12 @@ class Stack:
         raise StartFailedError("other programs took our ports again and again", ExitCode.UNAVAILABLE)
 
     @property
-    def simulator_file(self) -> Path:
-        """Settings for `trackfold simulate` on this run, for a shell to read; nobody else may."""
-        path = self._folder.path / "simulate.env"
+    def settings_file(self) -> Path:
+        """Settings for `trackfold simulate`, `notify why` and so on, for a shell to read; nobody else may."""
+        path = self._folder.path / "run.env"
         if not path.exists():
             variables = simulator_variables(self.ports, self.secrets, self.addresses)
+            variables |= {"DATABASE_URL": self.addresses.database}
             path.touch(mode=0o600)
             path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
         return path

@@ -106,9 +106,10 @@ class _Draft:
 
 
 def _place(draft: _Draft, method: str, *, arrives_h: float, payment_awaited: bool = True) -> None:
-    seller = "Trackfold Demo Shop"
+    place = _store(draft) if method == "click_and_collect" else "Northern warehouse"
+    whose = {"seller": "Trackfold Demo Shop", "fulfilled_from": place}
     lines = [
-        {"line": line, "name": name, "sku": f"SKU-{name[:2].upper()}", "quantity": quantity, "seller": seller}
+        {"line": line, "name": name, "sku": f"SKU-{name[:2].upper()}", "quantity": quantity, **whose}
         for line, name, quantity in draft.lines
     ]
     draft.steps.append(
@@ -128,6 +129,10 @@ def _place(draft: _Draft, method: str, *, arrives_h: float, payment_awaited: boo
             },
         )
     )
+
+
+def _store(draft: _Draft) -> str:
+    return f"{draft.town.city} store"
 
 
 def _contact(draft: _Draft) -> Mapping[str, object]:
@@ -199,8 +204,7 @@ def _tell_collect(draft: _Draft) -> None:
     """Tell of a click & collect order: no carrier, a store keeps it until somebody comes."""
     _place(draft, "click_and_collect", arrives_h=12)
     _prepare(draft)
-    store = f"{draft.town.city} store"
-    draft.say(8, "ready_to_collect", store=store, until=Moment(7 * 24 * HOUR_S), hours="Mon-Sat 9:00-18:00")
+    draft.say(8, "ready_to_collect", store=_store(draft), until=Moment(7 * 24 * HOUR_S), hours="Mon-Sat 9:00-18:00")
     draft.say(22, "collected", by={"kind": "customer"})
 
 

@@ -123,7 +123,8 @@ class Watch:
         key, order = self._stack.secrets.api_key, self._followed.order if self._followed else ""
         say(f"\n  curl -H 'Authorization: Bearer {key}' {self._status}/v1/orders/main/{order}")
         program = Path(sys.executable).with_name("trackfold")
-        say(f"  set -a; . {self._stack.simulator_file}; {program} simulate --orders 100\n")
+        say(f"  set -a; . {self._stack.settings_file}; {program} simulate --orders 100")
+        say(f"  and with the same settings: {program} notify why {order} | carriers unknown | topics plan\n")
 
     async def _count(self) -> None:
         counts = (await self._client.get(f"{self._outbox}.json?limit=0")).json()

@@ -90,7 +90,7 @@ def _table(key: str, found: dict[str, Any]) -> None:
     people = ", ".join(f"{role} {' '.join(masks) or 'without address'}" for role, masks in found["people"].items())
     table = Table(title=f"{key}, status version {found['version']}; {people or 'nobody known'}", title_justify="left")
     for heading in ("parcel", "milestone", "occasion", "channel", "to", "outcome", "why", "at"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in found["messages"]:
         why_not = " ".join(str(row[name]) for name in ("reason", "detail") if row[name])
         at = row["changed_at"].isoformat(timespec="seconds")

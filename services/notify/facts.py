@@ -45,7 +45,6 @@ class Facts:
     """The tracking page, by a signed link; None where no signing key is set."""
     when: str | None
     """Day and time of the milestone."""
-    day: str | None
     carrier: str | None = None
     number: str | None = None
     parcels: int = 0
@@ -80,7 +79,6 @@ def facts(
         name=greeting_name(name),
         link=link,
         when=words.moment(at),
-        day=words.day(at),
         carrier=parcel.carrier_name if parcel is not None else None,
         number=parcel.number if parcel is not None else None,
         parcels=len(status.parcels),

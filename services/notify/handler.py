@@ -66,6 +66,7 @@ class Handler:
     async def set_aside(self, connection: Connection, record: Record, reason: str) -> None:
         """Put a record that Postgres refuses into the dead letters."""
         await repository.quarantine(connection, [inputs.letter(record, reason)])
+        metrics.DEAD_LETTERS.labels("notify", reason).inc()
 
     def _take(self, order: _Order, one: Told | News) -> None:
         if isinstance(one, Told):
@@ -117,6 +118,7 @@ def _read(records: Sequence[Record]) -> tuple[list[Told | News], list[Letter]]:
             one = inputs.read(record)
         except Poison as exc:
             log.warning("dead letter", place=record.place, reason=exc.reason, why=delivery.describe(exc))
+            metrics.DEAD_LETTERS.labels("notify", exc.reason).inc()
             letters.append(inputs.letter(record, exc.reason, delivery.describe(exc)))
             continue
         if one is not None:

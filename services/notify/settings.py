@@ -56,8 +56,8 @@ class NotifySection(Section):
     lease_s: float = Field(default=60, ge=1, le=3600)
     """How long one try may take (longer than `call_timeout_s`); after it the outcome is unknown, and it is never sent
     again blindly."""
-    max_tries: int = Field(default=50, ge=1, le=1000)
-    """Tries of a message that was certainly not taken."""
+    max_tries: int = Field(default=1000, ge=1, le=10_000)
+    """Tries of a message that was certainly not taken; so many that it grows too old first."""
     retry_first_s: Seconds = 1
     """The longest wait before the second try; doubles with each further one."""
     retry_longest_s: Seconds = 600

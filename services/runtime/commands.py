@@ -6,14 +6,15 @@ Data goes to stdout, talk to stderr.
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from services.runtime.settings import OperatorSettings, Settings
+    from services.runtime.settings import KafkaSettings, OperatorSettings, Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -26,7 +27,9 @@ def topics_plan(*, as_json: Json = False) -> None:
     """Say what is missing or different; changes nothing. Exit code 1 when there is something."""
     from services.runtime import topics as work
 
-    steps = asyncio.run(work.plan(_settings().kafka))
+    settings = _settings().kafka
+    with _kafka_named(settings):
+        steps = asyncio.run(work.plan(settings))
     _print_steps(steps, as_json=as_json)
     if any(step.action is not work.Action.NONE or step.differences for step in steps):
         raise typer.Exit(1)
@@ -37,7 +40,10 @@ def topics_apply(*, as_json: Json = False) -> None:
     """Create what is missing and wait until it can be used; differences of what exists are only reported."""
     from services.runtime import topics as work
 
-    _print_steps(asyncio.run(work.apply(_settings().kafka)), as_json=as_json)
+    settings = _settings().kafka
+    with _kafka_named(settings):
+        steps = asyncio.run(work.apply(settings))
+    _print_steps(steps, as_json=as_json)
 
 
 @migrations.command("up")
@@ -66,10 +72,16 @@ def config(classes: Callable[[], Sequence[type["Settings"]]]) -> typer.Typer:
     @app.command("check")
     def check() -> None:
         """Read every service's settings and say whether they can be used. Exit code 78 when not."""
-        from services.runtime import environment
+        from services.runtime import environment, kafka
+        from services.runtime.settings import KafkaSettings
 
         for cls in classes():
-            environment.load(cls)
+            settings = environment.load(cls)
+            settings.check()
+            if isinstance(shared := getattr(settings, "kafka", None), KafkaSettings):
+                kafka.client_options(shared, "check")  # reads the TLS files
+            if getattr(settings, "failpoints", ""):
+                typer.echo(f"{cls.__name__}: fail-points are set; never in production", err=True)
         typer.echo("settings: fine", err=True)
 
     @app.command("show")
@@ -101,8 +113,32 @@ def _settings() -> "OperatorSettings":
 async def _with_connection(work: Callable[[Any], Any]) -> Any:
     from services.runtime import postgres
 
-    async with postgres.connect(_settings().postgres, "trackfold.migrate") as connection:
-        return await work(connection)
+    settings = _settings().postgres
+    with _named(f"Postgres at {postgres.address(settings)}", "DATABASE_URL"):
+        async with postgres.connect(settings, "trackfold.migrate") as connection:
+            return await work(connection)
+
+
+def _kafka_named(settings: "KafkaSettings") -> AbstractContextManager[None]:
+    return _named(f"Kafka at {', '.join(settings.bootstrap_servers)}", "KAFKA_BOOTSTRAP_SERVERS")
+
+
+@contextmanager
+def _named(what: str, variable: str) -> Iterator[None]:
+    """Say in a failure of the world where it was looked for and what to do: the client's own errors do not."""
+    from services.runtime import delivery
+    from services.runtime.errors import Misconfigured, TrackfoldError, Transient
+
+    kinds = {delivery.Decision.WAIT: Transient, delivery.Decision.MISCONFIGURED: Misconfigured}
+    try:
+        yield
+    except TrackfoldError:
+        raise
+    except Exception as exc:
+        if (kind := kinds.get(delivery.decide(exc))) is None:
+            raise
+        hint = f"start it, or set {variable}; `trackfold doctor` looks at all that is needed"
+        raise kind(delivery.reason(exc), f"{what}: {delivery.describe(exc)}", hint=hint) from exc
 
 
 def _print_steps(steps: Sequence[Any], *, as_json: bool) -> None:

@@ -117,6 +117,7 @@ class FencedConsumer(Reader):
                 self._doubt(chunk)
                 if delivery.decide(exc) is not Decision.DEAD_LETTER or run.reason:
                     await patience.after(_not_the_record(exc) if run.reason else exc)
+                    run.smaller()  # what the database cut off for taking too long would take as long again
                 else:
                     run.refused(delivery.reason(exc))
             else:

@@ -54,6 +54,7 @@ _SQLSTATES: Final = (
     ("58", Decision.WAIT),
     ("22", Decision.DEAD_LETTER),
     ("23", Decision.DEAD_LETTER),
+    ("54", Decision.DEAD_LETTER),  # a value beyond a limit of the server: an index row, a row, a statement
     ("28", Decision.MISCONFIGURED),
     ("42", Decision.MISCONFIGURED),  # no such table, no right: the schema or the role is wrong, no record is
 )

@@ -48,7 +48,7 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
     except ValidationError as exc:
         raise _as_misconfigured(exc) from None
     except ValueError:
-        raise Misconfigured("bad_setting", "a setting that holds a list or a mapping is not valid JSON") from None
+        raise _not_json(cls, variables) from None
 
 
 def check_names(classes: Iterable[type[Settings]], environ: Mapping[str, str], *, every: bool = False) -> None:
@@ -138,6 +138,12 @@ def _as_misconfigured(exc: ValidationError) -> Misconfigured:
         for error in exc.errors(include_input=False, include_url=False)
     ]
     return Misconfigured("bad_setting", "; ".join(faults), hint="`trackfold config show` describes every setting")
+
+
+def _not_json(cls: type[Settings], variables: Mapping[str, str]) -> Misconfigured:
+    mappings = [field.variable for field in fields(cls) if field.open_ended and field.variable in variables]
+    hint = f"or set one name each: {mappings[0]}__NAME=value" if mappings else ""
+    return Misconfigured("bad_setting", f"{' or '.join(mappings)}: a mapping is a JSON object", hint=hint)
 
 
 class _Source(EnvSettingsSource):

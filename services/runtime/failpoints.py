@@ -11,7 +11,11 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
+
 from services.runtime.errors import Misconfigured
+
+log = structlog.stdlib.get_logger("trackfold.failpoints")
 
 #: Name -> where it stands. Add yours here before you call `hit()`.
 POINTS: Final[dict[str, str]] = {
@@ -57,6 +61,8 @@ def arm(text: str) -> None:
     armed = parse(text)
     _armed.clear()
     _armed.update(armed)
+    if armed:
+        log.warning("fail-points are armed: this process dies or fails on purpose", points=sorted(armed))
 
 
 async def hit(name: str) -> None:

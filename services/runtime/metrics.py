@@ -61,7 +61,7 @@ WEBHOOKS: Final = Counter(
 SCANS: Final = Counter("trackfold_scans_total", "Scans sent to carrier.scans.v1 and acknowledged", ["provider", "kind"])
 UNMAPPED: Final = Counter(
     "trackfold_unmapped_codes_total",
-    "Scans whose code no map knows: `trackfold carriers unmapped`",
+    "Scans whose code no map knows",
     ["provider", "carrier"],
 )
 UNLISTED_CARRIERS: Final = Counter(

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -81,6 +82,15 @@ async def open_pool(
         yield Pool(opened, settings)
     finally:
         await _close(pool)
+
+
+def address(settings: PostgresSettings) -> str:
+    """Return host, port and database of the URL, without user and password: for people."""
+    try:
+        parts = urlsplit(settings.url.get_secret_value())
+    except ValueError:
+        return "a URL that cannot be read"
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @asynccontextmanager

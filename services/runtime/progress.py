@@ -40,6 +40,10 @@ class Progress:
     def conflict(self) -> None:
         """Try half as many."""
         self.conflicts += 1
+        self.smaller()
+
+    def smaller(self) -> None:
+        """Try half as many, without blaming another writer."""
         self.limit = max(1, self.limit // 2)
 
     def refused(self, reason: str) -> None:

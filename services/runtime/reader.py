@@ -29,6 +29,7 @@ log = structlog.stdlib.get_logger("trackfold.consume")
 
 _KAFKA_COMMIT_S: Final = 5.0
 _START_MARGIN_S: Final = 30.0
+_GO_BACK_S: Final = 20.0
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -147,7 +148,12 @@ class Reader:
             log.exception("the consumer gives up", group=self.name)
 
     async def _recover(self) -> None:
-        await delivery.persist(self._go_back, life=self._life, what=self.name, heart=self.heart)
+        async def go_back() -> None:
+            # aiokafka asks a broker that is away without end, and nobody would beat meanwhile.
+            async with asyncio.timeout(_GO_BACK_S):
+                await self._go_back()
+
+        await delivery.persist(go_back, life=self._life, what=self.name, heart=self.heart)
 
     def _on_poll(self, exc: KafkaError | None) -> None:
         if exc is None:
@@ -185,7 +191,8 @@ class Reader:
     async def _log_starts(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the first offset that Kafka still has of each partition."""
         wanted = {TopicPartition(one.topic, one.number): one for one in partitions}
-        found = await self.consumer.beginning_offsets(list(wanted))
+        async with asyncio.timeout(_GO_BACK_S):
+            found = await self.consumer.beginning_offsets(list(wanted))
         return {wanted[one]: int(offset) for one, offset in found.items()}
 
     def _seek(self, partition: Partition, offset: int) -> bool:

@@ -21,7 +21,12 @@ _LARGEST_HEAD: Final = 64 * 1024
 
 
 class _GuardedProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers take too long or too much room."""
+    """Closes a connection whose headers take too long or too much room, or that talks on when nobody listens.
+
+    uvicorn's timer for idle connections ends with the first byte that comes, be it an empty line between two requests
+    or more of a body that was already answered: from there on this deadline runs. Trailers are dropped, because uvicorn
+    would add them to the headers behind the back of whoever has looked at those.
+    """
 
     header_timeout_s: float = 10.0
 
@@ -39,24 +44,33 @@ class _GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._deadline is not None:
-            self._head_bytes += len(data)
+        # All that is no body counts: head, trailers, the lines between chunks.
+        self._head_bytes += len(data)
         super().data_received(data)
-        # Only what is still head after parsing counts: a large body in the same packet does not.
-        if self._deadline is not None and self._head_bytes > _LARGEST_HEAD:
+        if self._head_bytes > _LARGEST_HEAD:
             self._close()
+        elif self._deadline is None and self.cycle.response_complete:
+            self._await_headers()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._head_bytes = 0
         if self._deadline is None:
             self._await_headers()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._deadline is not None:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._headers_came()
         super().on_headers_complete()
+        self._headers_came()
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes -= len(body)
+        super().on_body(body)
 
     def _await_headers(self) -> None:
-        self._head_bytes = 0
         self._deadline = self.loop.call_later(self.header_timeout_s, self._close)
 
     def _headers_came(self) -> None:

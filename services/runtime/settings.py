@@ -9,6 +9,9 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from services.runtime import failpoints
+from services.runtime.links import key_ring
+
 PREFIX: Final = "TRACKFOLD_"
 
 #: Names that every platform knows, and the setting each stands for.
@@ -30,6 +33,10 @@ def split_list(value: object) -> object:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _blank_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
 #: List settings written with commas: `KAFKA_BOOTSTRAP_SERVERS=one:9092,two:9092`.
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split_list)]
@@ -41,6 +48,9 @@ class Section(BaseModel):
     """Base of all sections: frozen, strict about names, never quotes a value in an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    def check(self) -> None:
+        """Raise Misconfigured for a value that a service would only refuse when it starts: keys, fail-points."""
 
 
 class Settings(BaseSettings):
@@ -68,6 +78,12 @@ class Settings(BaseSettings):
         """Leave only the arguments: reading the environment happens in one place, `environment.load`."""
         return (init_settings,)
 
+    def check(self) -> None:
+        """Raise Misconfigured as `Section.check` does, for all sections; called by `trackfold config check`."""
+        for _, section in self:
+            if isinstance(section, Section):
+                section.check()
+
 
 class KafkaSettings(Section):
     """How to reach Kafka and how to use it."""
@@ -92,7 +108,7 @@ class KafkaSettings(Section):
     """Password of `ssl_keyfile`."""
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,64}$")
     """Put before every topic and group, where several installations share a cluster."""
-    partitions: int | None = Field(default=None, ge=1, le=10_000)
+    partitions: Annotated[int | None, BeforeValidator(_blank_is_none)] = Field(default=None, ge=1, le=10_000)
     """Partitions of topics created by `trackfold topics apply`; empty: what the contract says (64)."""
     replication_factor: int = Field(default=3, ge=1, le=9)
     """Copies of each partition, for topics created by `trackfold topics apply`."""
@@ -195,6 +211,11 @@ class LinkSettings(Section):
     tracking_base_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^\s?#]+$")
     """Where the tracking page lives; links in messages begin with it."""
 
+    def check(self) -> None:
+        """Refuse keys that no link can be signed with."""
+        if self.keys:
+            key_ring(self.keys)
+
 
 class ProcessSettings(Section):
     """How the process stops."""
@@ -214,6 +235,11 @@ class ServiceSettings(Settings):
     process: ProcessSettings = ProcessSettings()
     failpoints: str = ""
     """For tests only: places where this process shall die or fail, `name:kill,other:raise*1`."""
+
+    def check(self) -> None:
+        """Refuse fail-points that are not there."""
+        super().check()
+        failpoints.parse(self.failpoints)
 
 
 class SharedSettings(ServiceSettings):

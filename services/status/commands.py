@@ -23,8 +23,9 @@ def run() -> None:
     raise typer.Exit(main(environment.load(StatusSettings)))
 
 
+# A command of the group `carriers`, where one looks for it: `services/cli.py` puts it there.
 def unknown_carriers(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List carrier names that nobody knows: each became a carrier of its own. Joins the group `carriers`."""
+    """List carrier names that nobody knows: each became a carrier of its own."""
     from services.runtime import environment
     from services.runtime.settings import OperatorSettings
     from services.status import unknown_carriers as work

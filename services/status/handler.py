@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from schemas.envelope import header
+from schemas.envelope import trace_parent
 from services.runtime import clock, metrics
 from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
@@ -65,7 +65,7 @@ class Handler:
         await repository.save_events(connection, world.new_events)
         messages, newest = [], {}
         for one in world.published:
-            traceparent = header(one.item.record.headers, "traceparent")
+            traceparent = trace_parent(one.item.record.headers)
             message = status_message(one.order, one.document, one.change, at=now, traceparent=traceparent)
             messages.append(message)
             metrics.PUBLISHED.labels(one.document["state"]).inc()

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from schemas.dead_letters import DeadLetter, quarantine
 from schemas.envelope import event_type, header
-from schemas.order_events import ORDER_EVENT, Contact, ContactChanged, OrderEvent, Placed
+from schemas.order_events import ORDER_EVENT, Author, Contact, ContactChanged, OrderEvent, Placed
 from schemas.scans import SCAN, Scan
 from services.runtime.kafka import Record
 from services.status.order_facts import StoredEvent
@@ -23,6 +23,7 @@ from services.status.readings import content_hash
 
 SCANS: Final = "carrier.scans.v1"
 ORDER_EVENTS: Final = "order.events.v1"
+CUSTOMER: Final = "customer"
 _MAX_CAUSES: Final = 3
 #: Fields whose keys are the sender's own words: in an error's place they would be input.
 _NAMED_BY_SENDER: Final = frozenset({"references"})
@@ -116,7 +117,9 @@ def _envelope_refusal(record: Record, *, kind: str, key: str) -> Refused | None:
 
 
 def without_contacts(event: OrderEvent) -> OrderEvent:
-    """Return the event with the roles of its contacts and nothing else of them."""
+    """Return the event with the roles of its contacts and nothing else of them; a customer's name is one of them."""
+    if event.by is not None and event.by.kind == CUSTOMER:
+        event = event.model_copy(update={"by": Author(kind=CUSTOMER)})
     if isinstance(event, Placed | ContactChanged):
         return event.model_copy(update={"contacts": tuple(Contact(role=contact.role) for contact in event.contacts)})
     return event

@@ -95,10 +95,13 @@ class World:
         events = self.events[item.order]
         identity = item.stored.source, item.stored.id
         held = events.get(identity)
-        if held is not None and held.content != item.stored.content:
-            self.contradicted += 1
-        if held is not None and held.content <= item.stored.content:
+        if held is not None and held.content == item.stored.content:
             self.repeated += 1
+            return set()
+        if held is not None:
+            self.contradicted += 1
+        if held is not None and held.content < item.stored.content:
+            self.refused.append(Refused(item.record, "contradicts", "another content counts under this ce_id"))
             return set()
         if self._too_many_parcels(events.values(), item):
             self.refused.append(Refused(item.record, "too_many_parcels", f"an order has at most {MAX_PARCELS} parcels"))
@@ -125,11 +128,19 @@ class World:
         touched: set[str] = set()
         for shipment, claim in sorted(held - wanted):
             self._note_claim(shipment, claim, holds=False)
-            touched |= {other for other, _ in self.histories[shipment].claims}
+            touched |= self._sharing(shipment)
         for shipment, claim in sorted(wanted - held):
             self._note_claim(shipment, claim, holds=True)
-            touched |= {other for other, _ in self.histories[shipment].claims}
+            touched |= self._sharing(shipment)
         return touched
+
+    def _sharing(self, shipment: str) -> set[str]:
+        """Return the orders that a change of claims can give other scans: none while nothing was scanned.
+
+        Shops can write one word for a number they do not know: all orders that say so would be folded again for every other one.
+        """
+        history = self.histories[shipment]
+        return {order for order, _ in history.claims} if history.readings else set()
 
     def _note_claim(self, shipment: str, claim: Claim, *, holds: bool) -> None:
         claims = self.histories[shipment].claims

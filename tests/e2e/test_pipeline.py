@@ -16,6 +16,7 @@ from services.runtime import clock
 from tests.e2e import easypost_sender
 from tests.pipeline import SNAPSHOTS, STATUS, Pipeline, judge, of_order, status_of
 from tests.stack.kafka import Kafka
+from tests.stack import topics
 from tests.stack.processes import Process, Processes
 from tests.waiting import eventually
 
@@ -198,13 +199,19 @@ async def page_of_the_last_mail_shows(system: System, word: str) -> bool:
 
 
 async def no_contact_left_its_place(system: System) -> None:
-    """Search logs, metrics and every topic but `order.events.v1` for the canary."""
-    places: dict[str, str] = {}
+    """Search logs, metrics and every topic but `order.events.v1` for the canary, a refused order event's too."""
+    pipeline = system.pipeline
+    refused = json.dumps({"type": "placed", "order": "refused", "contacts": [{"role": "buyer", "email": CANARY}]})
+    async with topics.producer(pipeline.kafka) as producer:
+        await producer.send_and_wait(f"{pipeline.prefix}order.events.v1", refused.encode(), key=b"main:refused")
+    letters = await system.pipeline.messages("dead-letters.v1", lambda found: len(found) >= 2)
+    assert sorted(json.loads(one.value)["service"] for one in letters) == ["notify", "status"]
+    places = {"dead-letters.v1": str([(one.key, one.value, one.headers) for one in letters])}
     for process in (system.ingest, system.status, system.notify):
         places[f"log of {process.name}"] = process.log()
         async with httpx2.AsyncClient(trust_env=False) as client:
             places[f"metrics of {process.name}"] = (await client.get(f"{process.admin_url}/metrics")).text
-    for topic in (STATUS, SNAPSHOTS, "carrier.scans.v1", "notification.outcomes.v1"):
+    for topic in (STATUS, SNAPSHOTS, "carrier.webhooks.v1", "carrier.scans.v1", "notification.outcomes.v1"):
         records = await system.pipeline.messages(topic, lambda found: len(found) >= 3)
         places[topic] = str([(one.key, one.value, one.headers) for one in records])
     assert not [place for place, text in places.items() if "canary" in text.lower()]

@@ -20,6 +20,7 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 90
+SIMULATION = ("--orders", "30", "--seed", "5", "--speed", "10000", "--every", "0.05")
 STOP_S = 30
 
 
@@ -123,7 +124,8 @@ async def test_simulated_orders_end_as_their_stories_do_and_nobody_is_told_twice
         settings = await eventually(lambda: run.said(r"set -a; \. (\S+);"), READY_S)
         outbox, api = run.said(r"the outbox +(http\S+)"), run.said(r"(http\S+/v1/orders)/")
         key = run.said(r"Bearer ([^']+)'")
-        played = json.loads(await simulate(shell_variables(Path(str(settings))), orders=30, seed=5))
+        variables = shell_variables(Path(str(settings)))
+        played = json.loads(await trackfold(variables, "simulate", *SIMULATION, "--json"))
         stories = [make_story(5, index, prefix=played["prefix"]) for index in range(30)]
         async with httpx2.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {key}"}) as client:
 
@@ -137,6 +139,7 @@ async def test_simulated_orders_end_as_their_stories_do_and_nobody_is_told_twice
                 return True
 
             await eventually(all_as_told, READY_S, poll_s=0.5)
+            assert json.loads(await trackfold(variables, "carriers", "unknown", "--json")) == []
             messages = (await client.get(f"{outbox}.json")).json()["messages"]
     finally:
         run.end()
@@ -160,10 +163,9 @@ def shell_variables(file: Path) -> dict[str, str]:
     return {name: shlex.split(value)[0] for name, _, value in pairs}
 
 
-async def simulate(environ: dict[str, str], *, orders: int, seed: int) -> bytes:
-    """Play orders on the running stack with the settings that it wrote down for it."""
-    options = ["--orders", str(orders), "--seed", str(seed), "--speed", "10000", "--every", "0.05", "--json"]
-    program = [sys.executable, "-m", "services.cli", "simulate", *options]
+async def trackfold(environ: dict[str, str], *words: str) -> bytes:
+    """Run a command on the running stack with the settings that it wrote down for it."""
+    program = [sys.executable, "-m", "services.cli", *words]
     process = await asyncio.create_subprocess_exec(
         *program, env=os.environ | environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

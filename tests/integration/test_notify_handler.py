@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.notify import relay, repository
 from services.runtime.consume import Batch
@@ -101,6 +102,7 @@ async def test_records_that_cannot_be_read_are_set_aside_and_their_neighbours_ar
         await desk.handler.apply(Batch(connection, (*bad, record(reached("shipped"))), frozenset()))
         letters = [letter for _, letter in await relay.letters(connection, limit=100)]
     assert len(letters) == len(bad)
+    assert REGISTRY.get_sample_value("trackfold_dead_letters_total", {"service": "notify", "reason": "wrong_key"})
     assert not any("canary" in letter.content for letter in letters)
     assert [name for name, _, _ in await desk.rows()] == ["shipped"]
 

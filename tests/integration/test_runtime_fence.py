@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from services.runtime.consume import Batch
 from services.runtime.errors import Conflict, Poison
+from services.runtime.placement import partition_of
 from tests.integration.runtime_consuming import GROUP, TOPIC, Bench, bench, write_down
 from tests.stack import topics
 from tests.stack.kafka import Kafka
@@ -275,3 +276,13 @@ async def test_a_consumer_waits_for_its_topic_and_says_so(kafka: Kafka, empty_da
         await starting
         await on.send("0")
         await on.has("0")
+
+
+async def test_a_record_on_another_partition_than_its_keys_is_counted_and_applied(on: Bench) -> None:
+    labels, right = {"group": GROUP}, partition_of(b"k", 2)
+    before = REGISTRY.get_sample_value("trackfold_misplaced_records_total", labels) or 0
+    await on.send("at home", partition=right)
+    await on.send("abroad", partition=1 - right)
+    await on.life.consume(on.consumer())
+    await eventually(lambda: REGISTRY.get_sample_value("trackfold_misplaced_records_total", labels) == before + 1)
+    assert [await on.effects(number) for number in (right, 1 - right)] == [["at home"], ["abroad"]]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,38 @@ async def test_the_second_request_of_a_connection_has_the_same_limit(listener: L
     async with asyncio.timeout(LIMIT_S + 2):
         await reader.read()
     writer.close()
+
+
+@pytest.mark.parametrize("more", [b"\r\n", b"a body that was answered before it came"])
+async def test_a_connection_that_talks_on_after_its_answer_is_cut_at_the_limit(listener: Listener, more: bytes) -> None:
+    length = b"\r\ncontent-length: 0" if more == b"\r\n" else b"\r\ncontent-length: 5000"
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(GET.replace(b"\r\n\r\n", length + b"\r\n\r\n"))
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 418")
+    writer.write(more)
+    async with asyncio.timeout(LIMIT_S + 2):
+        await reader.read()
+    writer.close()
+
+
+async def test_a_trailer_never_becomes_a_header_and_trailers_without_end_are_cut() -> None:
+    seen: list[bytes] = []
+
+    async def whole(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        seen.extend(name for name, _ in scope["headers"])
+        await problem(418, "Teapot")(scope, receive, send)
+
+    made = Listener(whole, bind("127.0.0.1", 0), header_timeout_s=LIMIT_S)  # type: ignore[arg-type]
+    await made.start()
+    head = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n"
+    said, _ = await drip(made, [head + b"x-hmac-signature: late\r\n\r\n"], every_s=5)
+    assert said.startswith(b"HTTP/1.1 418")
+    assert seen == [b"host", b"connection", b"transfer-encoding"]
+    said, took = await drip(made, [head, *(b"x-%d: " % n + b"y" * 8000 + b"\r\n" for n in range(100))], every_s=0.001)
+    assert (said, took < LIMIT_S) == (b"", True)
+    await made.stop(1)
 
 
 async def test_idle_connections_do_not_keep_others_out_for_longer_than_the_limit(listener: Listener) -> None:

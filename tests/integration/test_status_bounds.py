@@ -102,6 +102,14 @@ async def test_what_an_agent_wrote_stays_in_the_history_and_leaves_in_no_message
     assert "anary" not in json.dumps(await engine.document())
 
 
+async def test_of_a_customer_who_acts_nothing_but_that_is_stored(engine: Engine) -> None:
+    by = {"kind": "customer", "name": "Canary Person"}
+    await engine.apply(placed(), event("cancelled", minutes=5, by=by))
+    stored = await engine.connection.fetch("select body from status.order_event")
+    assert "anary" not in str(stored)
+    assert sum('"customer"' in row["body"] for row in stored) == 1
+
+
 async def test_a_shipment_that_is_claimed_while_it_expires_stays(engine: Engine, database: str) -> None:
     await engine.apply(scan("in_transit", minutes=1))
     await engine.connection.execute("update status.shipment set created_at = now() - interval '61 days'")

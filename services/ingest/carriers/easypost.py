@@ -28,11 +28,12 @@ _TEST_NUMBER: Final = re.compile(r"EZ([1-7])00000000\1")
 
 _NUMBER: Final = re.compile(rb'"tracking_code"\s{0,9}:\s{0,9}"([A-Za-z0-9 ._/+-]{1,64})"')
 _EVENT_ID: Final = re.compile(rb'"id"\s{0,9}:\s{0,9}"(evt_[A-Za-z0-9]{1,64})"')
-#: A list of receivers' addresses, which hold their passwords. What is no list of plain strings is cut to its end: a
-#: body that shows a secret is worse than one that cannot be read.
+#: A list of receivers' addresses, which hold their passwords; JSON may write any letter of its name as an escape. What
+#: is no list of plain strings is cut to its end: a body that shows a secret is worse than one that cannot be read.
 _ADDRESSES: Final = re.compile(
-    rb'("\w{0,32}_urls"\s*+:\s*+)(?:(\[(?:\s*+(?:"(?:[^"\\]|\\.)*+"|null)\s*+,?+)*+\s*+\])|(?=null|\[\s*+\])|.*+\Z)',
-    re.DOTALL,
+    rb'("(?:\w|\\u[0-9a-f]{4}){0,32}(?:_|\\u005f)(?:u|\\u00[57]5)(?:r|\\u00[57]2)(?:l|\\u00[46]c)(?:s|\\u00[57]3)"\s*+:\s*+)'
+    rb'(?:(\[(?:\s*+(?:"(?:[^"\\]|\\.)*+"|null)\s*+,?+)*+\s*+\])|(?=null|\[\s*+\])|.*+\Z)',
+    re.DOTALL | re.IGNORECASE,
 )
 
 

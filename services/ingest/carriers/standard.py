@@ -15,7 +15,7 @@ import pydantic
 from schemas.carriers import canonical_carrier
 from schemas.keys import clean_number, reference_key, shipment_key
 from schemas.scans import Scan, StandardScan
-from schemas.vocabulary import ScanKind
+from schemas.vocabulary import Leg, ScanKind
 from services.ingest.carriers import signatures
 from services.ingest.carriers.base import DEFAULT_MAX_BODY_BYTES, MAX_SCANS, Problem, Reading, Request, Webhook
 from services.ingest.carriers.documents import read_json
@@ -128,7 +128,7 @@ def _scan(item: object, webhook: Webhook) -> Scan:
     subject = _subject(carrier, number, given.references)
     return Scan(
         kind=ScanKind.SCAN,
-        event_key=event_key(ScanKind.SCAN, subject, told=told, code=given.code or given.stage, place=place),
+        event_key=event_key(ScanKind.SCAN, subject, told=told, code=given.code or _said(given), place=place),
         provider=PROVIDER,
         carrier=carrier,
         number=number,
@@ -150,6 +150,13 @@ def _scan(item: object, webhook: Webhook) -> Scan:
         told_at=webhook.told_at,
         map_version=MAP_VERSION,
     )
+
+
+def _said(given: StandardScan) -> str:
+    """Return what stands in the identity for a missing code: two readings at one instant are two scans."""
+    leg = None if given.leg == Leg.OUTBOUND else given.leg
+    cleared = (f"-{condition}" for condition in sorted(given.conditions_cleared))
+    return " ".join(filter(None, (given.stage, leg, given.substatus, *sorted(given.conditions_set), *cleared)))
 
 
 def _subject(carrier: str, number: str | None, references: dict[str, str]) -> str:

@@ -21,8 +21,10 @@ _OK: Final = range(200, 300)
 _CLIENT: Final = range(400, 500)
 _REDIRECT: Final = range(300, 400)
 _TOO_MANY: Final = 429
-#: Wrong credentials or a wrong path: a person must mend the settings, the message is fine.
-_SETTINGS: Final = frozenset({401, 403, 404, 405, 408, 425})
+#: Wrong credentials, an empty account or a wrong path: a person must mend it, the message is fine.
+_SETTINGS: Final = frozenset({401, 402, 403, 404, 405, 407})
+#: The gateway did not get the whole request, or did not look at it.
+_NOT_NOW: Final = frozenset({408, 425})
 _CODE: Final = re.compile(r"[0-9]{1,6}")
 _MOST_BYTES: Final = 64 * 1024
 _LONGEST_WAIT_S: Final = 3600.0
@@ -65,7 +67,7 @@ class SmsChannel:
                 "sms_account", "SMS needs notify.sms_sid and notify.sms_from", hint="TRACKFOLD_NOTIFY__SMS_SID"
             )
         self._settings = settings
-        self._url = f"{settings.sms_base_url.rstrip('/')}/2010-04-01/Accounts/{settings.sms_sid}/Messages.json"
+        self._url = _url(f"{settings.sms_base_url.rstrip('/')}/2010-04-01/Accounts/{settings.sms_sid}/Messages.json")
         self._client = httpx2.AsyncClient(
             auth=httpx2.BasicAuth(settings.sms_sid, settings.sms_token.get_secret_value()),
             follow_redirects=False,
@@ -99,6 +101,15 @@ class SmsChannel:
         await self._client.aclose()
 
 
+def _url(text: str) -> httpx2.URL:
+    try:
+        return httpx2.URL(text)
+    except httpx2.InvalidURL as exc:
+        raise Misconfigured(
+            "sms_base_url", "notify.sms_base_url is not a URL", hint="TRACKFOLD_NOTIFY__SMS_BASE_URL"
+        ) from exc
+
+
 async def _bounded(response: httpx2.Response) -> bytes:
     """Return the beginning of the body: a status code is an answer even when the body never ends."""
     body = b""
@@ -115,7 +126,7 @@ def _result(response: httpx2.Response, body: bytes) -> Result:
         return Sent(_field(body, "sid"))
     if status == _TOO_MANY:
         return TryLater("sms_429", _retry_after(response))
-    if status in _SETTINGS:
+    if status in _SETTINGS | _NOT_NOW:
         return TryLater(f"sms_{status}")
     if status in _CLIENT:
         code = _field(body, "code") or ""

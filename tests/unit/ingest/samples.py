@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from schemas.webhooks import WebhookMeta
 from services.ingest.carriers.base import Carrier, Request
+from services.ingest.carriers.registry import CARRIERS
 from services.runtime.kafka import Record
 
 FIXTURES: Final = Path(__file__).parents[2] / "fixtures" / "carriers"
 TOLD_AT: Final = datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)
 
+#: Of the providers whose secrets have a form of their own.
+_OWN: Final = {"standard": ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_dGhlIG5leHQgb25l")}
 #: Two active secrets of every provider, as during a rotation.
-SECRETS: Final = {
-    "easypost": ("s\u00e9cret", "the next one"),
-    "standard": ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_dGhlIG5leHQgb25l"),
-}
+SECRETS: Final = {name: _OWN.get(name, ("s\u00e9cret", "the next one")) for name in CARRIERS}
 
 
 def body_of(case: str) -> bytes:

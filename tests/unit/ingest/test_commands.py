@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from services.ingest.carriers.registry import CARRIERS
 from services.ingest.commands import carriers, webhooks
 from services.ingest.tools import UsageError
 from services.runtime.errors import Misconfigured
@@ -19,7 +20,7 @@ RUNNER = CliRunner()
 
 def test_the_list_names_every_provider() -> None:
     listed = json.loads(RUNNER.invoke(carriers, ["list", "--json"]).stdout)
-    assert [one["provider"] for one in listed] == ["easypost", "standard"]
+    assert [one["provider"] for one in listed] == list(CARRIERS)
     assert "easypost" in RUNNER.invoke(carriers, ["list"]).stdout
 
 
@@ -75,6 +76,25 @@ def test_a_secret_that_cannot_be_one_is_not_quoted() -> None:
     result = RUNNER.invoke(webhooks, ["sign", "-p", "standard", BODY], env={"WEBHOOK_SECRET": "hush hush"})
     assert isinstance(result.exception, Misconfigured)
     assert "hush" not in result.output + str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        ("standard", ["sign", BODY, "--delivery", "a.b"]),
+        ("standard", ["sign", BODY, "--delivery", "\u00e9"]),
+        ("standard", ["send", BODY, "--delivery", "two words"]),
+        ("easypost", ["send", BODY, "--url", "localhost:8000"]),
+        ("easypost", ["send", BODY, "--url", "http://[::"]),
+        ("standard", ["verify", BODY, "-H", "webhook-id"]),
+        ("standard", ["verify", BODY, "-H", "webhook-id: x", "--at", "yesterday"]),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_next_step(provider: str, words: list[str]) -> None:
+    env = {"WEBHOOK_SECRET": SECRETS[provider][0]}
+    failure = RUNNER.invoke(webhooks, [*words, "-p", provider], env=env).exception
+    assert isinstance(failure, UsageError)
+    assert failure.hint
 
 
 def test_the_example_of_the_documentation_is_read_without_a_problem(tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ def changed(**fields: object) -> Reading:
         b'"pending_urls" :\n [ "https://user:secret@shop.example/hook" , "https://[::1]/]secret\\"]" ]',
         b'"completed_urls":["https://shop.example/?token=secret",null]',
         b'"failed_urls":["secret"]',
+        b'"PENDING_URLS":["secret"]',
+        b'"pending\\u005furls":["secret"]',
+        b'"\\u0070ending\\u005F\\u0075\\u0072\\u006C\\u0073":["secret"]',
         b'"pending_urls":[{"url":"https://user:secret@shop.example"}]',
         b'"pending_urls":"https://user:secret@shop.example"',
         b'"pending_urls":["https://user:secret@shop.exa',
@@ -64,6 +67,7 @@ def test_masking_a_large_hostile_body_is_quick() -> None:
         b'"a_urls":["' + b"\\" * 250_000,
         b'"a_urls":[' * 25_000,
         b'"_urls"' * 35_000,
+        b'"' + b"\\u005f" * 40_000,
     ):
         EASYPOST.mask(body)
         EASYPOST.number(body)

@@ -105,6 +105,25 @@ def test_a_summary_told_later_is_another_event_than_the_one_before() -> None:
     assert all_keys(later)[-1] != all_keys(document(BODIES[-1]))[-1]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"stage": "delivered"},
+        {"leg": "return"},
+        {"substatus": "departed"},
+        {"conditions_set": ["customs_hold"]},
+        {"conditions_cleared": ["delayed"]},
+    ],
+)
+def test_without_a_code_two_readings_of_one_instant_are_two_scans(other: dict[str, Any]) -> None:
+    scan: dict[str, Any] = {"carrier": "UPS", "number": "1Z1", "occurred_at": "2026-07-01T09:58:00Z"}
+    scan |= {"stage": "in_transit", "conditions_set": ["delayed"]}
+    body = [scan, scan | other, scan | other | {"description": "said anew", "code": ""}]
+    reading = read(CARRIERS["standard"], Webhook(body=json.dumps(body).encode(), told_at=TOLD_AT))
+    first, second, third = (one.event_key for one in reading.scans)
+    assert first != second == third
+
+
 INSTANT = datetime(2026, 7, 1, 9, 58, tzinfo=UTC)
 
 

@@ -85,6 +85,22 @@ async def test_a_batch_that_fails_half_way_is_sent_again_as_a_whole() -> None:
     assert len(producer.sent) == 3 + 6
 
 
+async def test_a_batch_of_long_histories_is_sent_piece_by_piece_and_what_was_sent_stays_sent() -> None:
+    base = json.loads(body_of("standard/one_scan"))
+    long = [json.dumps([base | {"number": f"{n}X{m}"} for m in range(600)]).encode() for n in range(5)]
+    producer, beats = Producer(), Mock()
+    settings = IngestSettings()
+    normaliser = Normaliser(Mock(wraps=producer, send=producer.send), settings, beat=beats)
+    producer.fails_at = 2500
+    with pytest.raises(TimeoutError):
+        await normaliser.apply([webhook_record("standard", body) for body in long])
+    assert beats.call_count == 2
+    producer.fails_at = None
+    await normaliser.apply([webhook_record("standard", body) for body in long])
+    assert len(producer.sent) == 2500 + 600
+    assert len({value for _, _, value in producer.sent}) == 3000
+
+
 def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     scans = [one.scan for one in normalise(webhook_record("easypost", GROWN[1]), allow_test=False).outgoing if one.scan]
     memory = Memory(2)

@@ -12,7 +12,7 @@ from services.notify.channels.registry import CHANNELS
 from services.notify.contacts import EMPTY, Book, fold, stamp
 from services.notify.policy import POLICY, SILENT, Identity, Told, plan
 from services.notify.render import has_templates
-from services.notify.settings import KNOWN_CHANNELS
+from services.notify.settings import KNOWN_CHANNELS, NotifySection
 from tests.unit.notify.making import (
     book,
     changed_body,
@@ -54,6 +54,12 @@ def test_the_four_that_customers_wait_for_are_told() -> None:
 @pytest.mark.parametrize("name", sorted(TOLD))
 def test_every_told_milestone_has_texts_in_every_channel(channel: str, name: str) -> None:
     assert has_templates(channel, name)
+
+
+def test_a_provider_may_be_down_until_the_news_is_old() -> None:
+    section = NotifySection()
+    longest = max(how.max_age for how in POLICY.values() if isinstance(how, Told))
+    assert section.max_tries * section.retry_longest_s / 2 > longest.total_seconds()
 
 
 def test_settings_and_registry_know_the_same_channels() -> None:

@@ -54,6 +54,10 @@ def test_nested_names_lists_and_mappings_are_read() -> None:
     assert settings.log.level == "DEBUG"
 
 
+def test_a_setting_that_may_be_empty_may_be_set_to_nothing() -> None:
+    assert load(TRACKFOLD_KAFKA__PARTITIONS="").kafka.partitions is None
+
+
 def test_a_list_may_be_json() -> None:
     assert load(KAFKA_BOOTSTRAP_SERVERS='["one:1","two:2"]').kafka.bootstrap_servers == ("one:1", "two:2")
 

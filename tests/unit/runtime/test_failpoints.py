@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.runtime import failpoints
 from services.runtime.errors import Misconfigured
@@ -21,6 +22,13 @@ def _disarmed() -> Iterator[None]:
 
 async def test_an_unarmed_fail_point_does_nothing() -> None:
     await failpoints.hit("relay.after_send")
+
+
+def test_arming_is_said_loudly() -> None:
+    with capture_logs() as lines:
+        failpoints.arm("")
+        failpoints.arm("relay.after_send:kill")
+    assert [(line["log_level"], line["points"]) for line in lines] == [("warning", ["relay.after_send"])]
 
 
 async def test_raise_with_a_count_fails_only_so_often() -> None:

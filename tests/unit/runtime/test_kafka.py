@@ -1,5 +1,6 @@
 """Kafka's wiring: every option that keeps messages from being lost, and TLS and SASL passed through."""
 
+import asyncio
 import ssl
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError,
 from faststream import AckPolicy
 from pydantic import SecretStr
 
-from services.runtime import kafka
+from services.runtime import kafka, reader
 from services.runtime.consume import PlainConsumer
 from services.runtime.errors import Misconfigured
 from services.runtime.life import Life
@@ -108,3 +109,25 @@ async def test_a_poll_that_fails_for_good_does_not_count_as_turning(
     if ends:
         assert life.ended is not None
         assert life.ended[0] == 78
+
+
+async def test_going_back_while_no_broker_answers_is_waiting_and_the_heart_goes_on_beating(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "_GO_BACK_S", 0.01)
+    life = Life("test", ServiceSettings())
+    consumer = PlainConsumer(life, KafkaSettings(), group="g", topics=("t",), apply=nothing)
+    consumer.heart._last -= 50  # noqa: SLF001 - fifty seconds ago
+    tries = 0
+
+    async def go_back() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            await asyncio.Event().wait()
+        assert life.health.is_waiting("g")
+
+    monkeypatch.setattr(consumer, "_go_back", go_back)
+    async with asyncio.timeout(5):
+        await consumer._recover()  # noqa: SLF001 - what the poll calls
+    assert (tries, consumer.heart.still_s < 5) == (2, True)

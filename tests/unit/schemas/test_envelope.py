@@ -9,7 +9,7 @@ from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.envelope import ce_headers, event_type, header, utc_text
+from schemas.envelope import ce_headers, event_type, header, trace_parent, utc_text
 from tests.builders import START
 
 
@@ -82,3 +82,10 @@ def test_an_absent_header_reads_as_none_and_the_first_of_two_counts() -> None:
 def test_no_header_of_a_stranger_stops_the_reader(headers: list[tuple[str, bytes | None]], name: str) -> None:
     told = header([*headers, ("ce_id", b"\xff")], name)
     assert told is None or told.isprintable()
+
+
+def test_only_a_w3c_trace_context_is_passed_on() -> None:
+    good = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert trace_parent([("traceparent", good)]) == good.decode()
+    assert trace_parent([("traceparent", b"ada@example.com")]) is None
+    assert trace_parent([]) is None

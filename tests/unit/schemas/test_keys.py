@@ -133,3 +133,9 @@ def test_a_reference_keeps_its_value_letter_for_letter() -> None:
 def test_what_is_no_reference_is_refused(kind: str, value: str) -> None:
     with pytest.raises(ValueError, match="reference"):
         reference_key(kind, value)
+
+
+@pytest.mark.parametrize("typed", ["N/A", "n/a", "TBC", "pending", " Unknown ", "none", "0", "0000"])
+def test_a_placeholder_is_no_number_and_ties_no_orders_together(typed: str) -> None:
+    with pytest.raises(ValueError, match="placeholder"):
+        clean_number(typed)
