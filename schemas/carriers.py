@@ -2,7 +2,7 @@
 
 Slugs are part of every shipment key, so they never change. A name nobody listed becomes a slug of its own
 (`is_known` is false for it: counted and listed by its users); the order event *shipment corrected* mends a wrong one.
-Sources: the carrier lists of EasyPost, AfterShip, Shippo, 17TRACK, ShipEngine, Sendcloud (carriers.md section 3).
+Sources: the carrier lists of EasyPost, AfterShip, Shippo, 17TRACK, ShipEngine, Sendcloud.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """The envelope: CloudEvents 1.0 binary-mode headers on Kafka, and how to read any header without ever failing.
 
-Header values come from strangers: a reader that decodes them eagerly can be stopped by one bad byte
-(hazards.md F3), so `header()` answers None where the bytes are not UTF-8.
+Header values come from strangers: a reader that decodes them eagerly can be stopped by one bad
+byte, so `header()` answers None where the bytes are not UTF-8.
 """
 
 import re

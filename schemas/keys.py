@@ -41,7 +41,7 @@ _PLACEHOLDERS = frozenset(
 def clean_number(number: str) -> str:
     """Return a tracking number as its carrier prints it without decoration: no spaces, upper case, ASCII digits.
 
-    Raises ValueError when nothing that could be a tracking number is left (carriers.md 3.16: valid samples hold spaces
+    Raises ValueError when nothing that could be a tracking number is left (carriers' valid samples hold spaces
     between digits; leading zeros are kept; bad input tries unicode digits and right-to-left marks).
     """
     # Too long is refused, not cut: what is left of a cut number would be another parcel's.

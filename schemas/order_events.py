@@ -242,7 +242,7 @@ class PreferenceChanged(OrderEventBase):
 
 
 class TimeReached(OrderEventBase):
-    """A time that an expectation named has passed (design E15)."""
+    """A time that an expectation named has passed (rule E15)."""
 
     type: Literal["time_reached"]
     rule: Word

@@ -97,6 +97,8 @@ class LineState(Model):
     name: ShortText | None
     sku: ShortText | None
     seller: ShortText | None
+    fulfilled_from: ShortText | None = None
+    """The store or warehouse."""
     ordered: int
     buckets: dict[Word, int]
 
@@ -127,6 +129,7 @@ class Change(Model):
     """The order state before; None on the first version."""
     cause: Cause
     reason: ShortText | None = None
+    """Why a correction was made, in one word. What people wrote as a reason may name somebody: the API has it."""
     correction: bool = False
     marked: Word | None = None
     """`reread`, `remap` or `restored`: milestones first seen here are not told."""

@@ -2,7 +2,7 @@
 
 A scan carries our reading (stage, leg, sub-status, conditions) beside the raw code, the version of the map that read
 it, and when ingest was told (`told_at`), so that the fold needs no clock and a remap can tell what changed.
-`event_key` is the scan's identity (states.md R1), made by the provider's file from the scan itself.
+`event_key` is the scan's identity (rule R1), made by the provider's file from the scan itself.
 """
 
 from typing import Annotated, Final, Literal
@@ -66,7 +66,7 @@ class Scan(Model):
     basis: Identifier | None = None
     due_at: Instant | None = None
     limit: ShortText | None = None
-    """`rule`, `basis`, `due_at` and `limit` belong to kind `time` (design E15)."""
+    """`rule`, `basis`, `due_at` and `limit` belong to kind `time` (rule E15)."""
     told_at: Instant
     """When ingest was told; the clamp of future times."""
     map_version: Annotated[int, Field(ge=0, le=1_000_000)] = 0

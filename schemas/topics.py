@@ -36,7 +36,7 @@ class Topic:
     cleanup: Literal["delete", "compact"] = "delete"
     partitions: int = PRODUCTION_PARTITIONS
     may_grow: bool = False
-    """Inputs may get more partitions; keyed outputs keep their count, growth is a new version (design E13)."""
+    """Inputs may get more partitions; keyed outputs keep their count, growth is a new version (rule E13)."""
     max_message_bytes: int = 256 * KIB
     restricted: bool = False
     """May hold personal data: narrow access rules, never shown unmasked."""

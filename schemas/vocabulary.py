@@ -1,4 +1,4 @@
-"""The words of a state: stages, legs, conditions, order states, buckets and milestones (states.md section 2).
+"""The words of a state: stages, legs, conditions, order states, buckets and milestones (docs/state-model.md).
 
 A new status starts here; its rows in the machine, its line in the notifier's policy and its words follow, and the type
 checker and tests point at each place.

@@ -6,6 +6,7 @@ because the signature is over the bytes as they came and the limits must hold wh
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -59,7 +60,10 @@ class Webhooks:
         self._section = section
         self._carriers = carriers
         self._now = now
-        self._at_work: dict[str, int] = {}
+        #: By provider: requests whose body is there, and bytes of bodies on their way. Two counts, because anybody can
+        #: send slowly: a sender without a signature must not use up the places of those who have one.
+        self._at_work = Counter[str]()
+        self._arriving = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -81,10 +85,10 @@ class Webhooks:
             return problem(404, "Unknown provider", headers=_CLOSE)
         limit = self._section.max_body_bytes.get(carrier.provider, carrier.max_body_bytes)
         self._check_head(scope)
-        self._check_room(carrier)
-        self._at_work[carrier.provider] = self._at_work.get(carrier.provider, 0) + 1
+        body = await self._body(receive, carrier.provider, limit=limit)
+        self._check_room(carrier.provider)
+        self._at_work[carrier.provider] += 1
         try:
-            body = await self._body(receive, limit=limit)
             return await self._take(carrier, _request(scope, body))
         finally:
             self._at_work[carrier.provider] -= 1
@@ -97,16 +101,16 @@ class Webhooks:
             # A compressed body would be signed or unsigned at the sender's choice, and may be a bomb.
             raise _RefusedError(problem(415, "Content-Encoding is not supported", headers=_CLOSE))
 
-    def _check_room(self, carrier: Carrier) -> None:
-        if sum(self._at_work.values()) >= self._section.max_requests:
+    def _check_room(self, provider: str) -> None:
+        if self._at_work.total() >= self._section.max_requests:
             raise _RefusedError(unavailable("too many requests at once", retry_after_s=1))
-        if self._at_work.get(carrier.provider, 0) >= self._section.max_requests_per_provider:
+        if self._at_work[provider] >= self._section.max_requests_per_provider:
             raise _RefusedError(problem(429, "Too many requests at once", headers={"retry-after": "1"}))
 
-    async def _body(self, receive: Receive, *, limit: int) -> bytes:
+    async def _body(self, receive: Receive, provider: str, *, limit: int) -> bytes:
         try:
             async with asyncio.timeout(self._section.receive_timeout_s):
-                body = await _read(receive, limit=limit)
+                body = await self._read(receive, provider, limit=limit)
         except TimeoutError:
             raise _RefusedError(problem(408, "The body took too long", headers=_CLOSE)) from None
         if body is None:
@@ -114,6 +118,31 @@ class Webhooks:
         if not body:
             raise _RefusedError(problem(400, "The body is empty"))
         return body
+
+    async def _read(self, receive: Receive, provider: str, *, limit: int) -> bytes | None:
+        """Return the body; None when it is longer than the limit, whatever its Content-Length claimed."""
+        body = bytearray()
+        size, held, more = 0, 0, True
+        try:
+            while more and size <= limit * _DISCARDED:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _GoneError
+                part = message.get("body", b"")
+                size += len(part)
+                if size <= limit:
+                    body += part
+                else:
+                    body.clear()
+                self._arriving[provider] += len(body) - held
+                held = len(body)
+                if self._arriving[provider] > self._section.max_requests_per_provider * limit:
+                    headers = {"retry-after": "1", **_CLOSE}
+                    raise _RefusedError(problem(429, "Too many bodies at once", headers=headers))
+                more = message.get("more_body", False)
+        finally:
+            self._arriving[provider] -= held
+        return bytes(body) if size <= limit else None
 
     async def _take(self, carrier: Carrier, request: Request) -> Response:
         told_at = self._now()
@@ -124,25 +153,6 @@ class Webhooks:
         except Transient:
             return unavailable("please send it again")
         return JSONResponse({"status": "accepted"}, 202)
-
-
-async def _read(receive: Receive, *, limit: int) -> bytes | None:
-    """Return the body; None when it is longer than the limit, whatever its Content-Length claimed."""
-    parts: list[bytes] = []
-    size = 0
-    more = True
-    while more and size <= limit * _DISCARDED:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _GoneError
-        part = message.get("body", b"")
-        size += len(part)
-        if size <= limit:
-            parts.append(part)
-        else:
-            parts.clear()
-        more = message.get("more_body", False)
-    return b"".join(parts) if size <= limit else None
 
 
 def _request(scope: Scope, body: bytes) -> Request:

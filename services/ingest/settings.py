@@ -38,9 +38,10 @@ class IngestSection(Section):
     kafka_timeout_s: Annotated[float, Field(gt=0, le=4)] = 3
     """Limit for Kafka's acknowledgement; after it the sender is told to repeat."""
     max_requests: int = Field(default=256, ge=1, le=10_000)
-    """Webhooks worked on at once; more are answered 503."""
+    """Webhooks worked on at once, from when their bodies are there; more are answered 503."""
     max_requests_per_provider: int = Field(default=128, ge=1, le=10_000)
-    """Webhooks of one provider worked on at once; more are answered 429, so that one never starves the others."""
+    """Webhooks of one provider worked on at once; more are answered 429, so that one never starves the others.
+    Bodies on their way may take as much memory as so many of the largest."""
     max_records: int = Field(default=100, ge=1, le=5_000)
     """Webhooks normalised at once."""
     remembered_scans: int = Field(default=50_000, ge=0, le=5_000_000)

@@ -21,7 +21,7 @@ class Stamp(Model):
     source: str
     event: str
     digest: str
-    """Of the content: two contents under one id, the smaller counts (design section 4)."""
+    """Of the content: two contents under one id, the smaller counts (docs/engine-rules.md, step 2)."""
 
     def beats(self, other: "Stamp") -> bool:
         """Tell whether what bears this stamp replaces what bears the other."""

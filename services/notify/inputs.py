@@ -1,7 +1,7 @@
 """From Kafka's bytes to what the handler understands, or to a dead letter; decides nothing else.
 
 Order events without identity, under a key that is not theirs, or unreadable are set aside: their bytes stay in their
-topic, the dead letter has the coordinates and a hash (design E9).
+topic, the dead letter has the coordinates and a hash (rule E9).
 """
 
 from dataclasses import dataclass

@@ -12,11 +12,6 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the one place that may ask
 
 
-def now_ms() -> int:
-    """Return the time of this machine as Kafka counts it: milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
 def monotonic() -> float:
     """Return seconds on a clock that never goes back: for limits and ages inside one process."""
     return time.monotonic()

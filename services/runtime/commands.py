@@ -72,16 +72,10 @@ def config(classes: Callable[[], Sequence[type["Settings"]]]) -> typer.Typer:
     @app.command("check")
     def check() -> None:
         """Read every service's settings and say whether they can be used. Exit code 78 when not."""
-        from services.runtime import environment, kafka
-        from services.runtime.settings import KafkaSettings
+        from services.runtime import environment
 
         for cls in classes():
-            settings = environment.load(cls)
-            settings.check()
-            if isinstance(shared := getattr(settings, "kafka", None), KafkaSettings):
-                kafka.client_options(shared, "check")  # reads the TLS files
-            if getattr(settings, "failpoints", ""):
-                typer.echo(f"{cls.__name__}: fail-points are set; never in production", err=True)
+            _check(environment.load(cls))
         typer.echo("settings: fine", err=True)
 
     @app.command("show")
@@ -97,6 +91,17 @@ def config(classes: Callable[[], Sequence[type["Settings"]]]) -> typer.Typer:
             typer.echo(f"{row['variable']}={row['value']}  ({row['source']})\n    {row['description']}")
 
     return app
+
+
+def _check(settings: "Settings") -> None:
+    from services.runtime import kafka
+    from services.runtime.settings import KafkaSettings
+
+    settings.check()
+    if isinstance(shared := getattr(settings, "kafka", None), KafkaSettings):
+        kafka.client_options(shared, "check")  # reads the TLS files
+    if getattr(settings, "failpoints", ""):
+        typer.echo(f"{type(settings).__name__}: fail-points are set; never in production", err=True)
 
 
 def _settings() -> "OperatorSettings":

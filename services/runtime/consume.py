@@ -7,7 +7,7 @@ until it is done, its bad records are set aside, or the process ends.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
@@ -40,6 +40,8 @@ class Batch:
     records: tuple[Record, ...]
     moved: frozenset[tuple[str, int]]
     """Partitions (topic, number) that somebody else may have worked on since: drop what is cached of them."""
+    committed: list[Callable[[], None]] = field(default_factory=list)
+    """What to do once COMMIT has returned, as counting: a batch that is run again must not count twice."""
 
 
 Apply = Callable[[Batch], Awaitable[None]]
@@ -128,19 +130,25 @@ class FencedConsumer(Reader):
         began, epoch = clock.monotonic(), self._positions.epoch
         ends = {self._partition(one): one.offset + 1 for one in records}
         await self._create_rows(ends)
+        committed: list[Callable[[], None]] = []
         async with self._pool.transaction() as connection:
             stored = await self._fence.lock(connection, sorted(ends))
             fresh = tuple(one for one in records if one.offset >= stored[self._partition(one)])
             gaps = await self._pass_holes(connection, fresh, stored)
             if fresh:
-                moved = (one for one in stored if not self._positions.is_left_at(one, stored[one]))
-                await apply(Batch(connection, fresh, frozenset((self._settings.logical(t), n) for t, n in moved)))
+                await apply(Batch(connection, fresh, self._moved(stored), committed))
                 await self._fence.advance(connection, {p: end for p, end in ends.items() if end > stored[p]})
             await failpoints.hit("consume.before_commit")
         self._positions.left({p: max(end, stored[p]) for p, end in ends.items() if end >= stored[p]}, epoch=epoch)
         self._count(records, fresh, gaps=gaps, seconds=clock.monotonic() - began)
+        for act in committed:
+            act()
         await failpoints.hit("consume.after_commit")
         await self._commit_to_kafka({p: max(end, stored[p]) for p, end in ends.items()})
+
+    def _moved(self, stored: Mapping[Partition, int]) -> frozenset[tuple[str, int]]:
+        moved = (one for one in stored if not self._positions.is_left_at(one, stored[one]))
+        return frozenset((self._settings.logical(topic), number) for topic, number in moved)
 
     async def _pass_holes(
         self, connection: Connection, fresh: Iterable[Record], stored: Mapping[Partition, int]

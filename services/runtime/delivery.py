@@ -65,7 +65,7 @@ _KAFKA_WAIT: Final = (
     kafka_errors.KafkaUnavailableError,
     kafka_errors.BrokerNotAvailableError,
     kafka_errors.ReplicaNotAvailableError,
-    kafka_errors.CorruptRecordException,  # seen to heal by itself (hazards.md K12)
+    kafka_errors.CorruptRecordException,  # seen to heal by itself
     kafka_errors.CommitFailedError,
     kafka_errors.IllegalGenerationError,
     kafka_errors.RebalanceInProgressError,
@@ -100,7 +100,7 @@ _CLASSES: Final[tuple[tuple[tuple[type[BaseException], ...], Decision], ...]] = 
     # asyncpg's own refusal to encode a value: the record's fault, as class 22 is.
     ((asyncpg_base.DataError,), Decision.DEAD_LETTER),
     ((asyncpg_base.ClientConfigurationError,), Decision.MISCONFIGURED),
-    # A backend that died inside a transaction shows as InterfaceError and hides the cause (hazards.md P2).
+    # A backend that died inside a transaction shows as InterfaceError and hides the cause.
     ((asyncpg_base.InterfaceError, asyncpg.TargetServerAttributeNotMatched), Decision.WAIT),
     ((kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError), Decision.DEAD_LETTER),
     (_KAFKA_MISCONFIGURED, Decision.MISCONFIGURED),

@@ -1,7 +1,7 @@
 """The fence: the offsets that count are rows in Postgres, locked and advanced in the transaction that used the records.
 
 Whatever Kafka believes, a record below `next_offset` has had its effect and is dropped, and nothing above it is taken
-without knowing what lies between (design section 4, step 1). SQL only; the tables belong to the service's schema.
+without knowing what lies between (docs/engine-rules.md, step 1). SQL only; the tables belong to the service's schema.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Kafka wiring in one place: every option that keeps FastStream and aiokafka from losing messages is set here.
 
 Raw parser, manual acknowledgement, no replies, earliest, read_committed, no auto-created topics, acks=all without
-idempotence (design E14). Handlers get `Record`s; what is done with them is `consume.py`'s business.
+idempotence (rule E14). Handlers get `Record`s; what is done with them is `consume.py`'s business.
 """
 
 import asyncio

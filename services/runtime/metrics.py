@@ -75,7 +75,6 @@ IGNORED_WEBHOOKS: Final = Counter(
 )
 
 # --- status ----------------------------------------------------------------------------------------------------------
-REFUSED: Final = Counter("trackfold_status_refused_total", "Records sent to the dead letters", ["topic", "reason"])
 REPEATED: Final = Counter("trackfold_status_repeated_total", "Scans and order events that were known already")
 CONTRADICTED: Final = Counter(
     "trackfold_status_contradicted_total", "Order events that came with another content under a known id"

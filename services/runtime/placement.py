@@ -18,7 +18,7 @@ def partition_of(key: bytes, count: int) -> int:
 def misplaced(records: Iterable[Record], count: Callable[[str], int]) -> int:
     """Return how many records lie on another partition than their key's, by their topics' partition counts.
 
-    They are applied like all others (design E13): a topic that grew, or a producer with another partitioner, costs the
+    They are applied like all others (rule E13): a topic that grew, or a producer with another partitioner, costs the
     order among neighbours, which the fold does not need.
     """
     keyed = ((one, one.key, count(one.topic)) for one in records if one.key is not None)

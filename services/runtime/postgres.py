@@ -1,6 +1,6 @@
 """Postgres: a pool with every limit set, transactions, and whole-transaction retries for short work.
 
-No SQL of any service. A single statement is never retried: only whole transactions are (hazards.md P1 to P6).
+No SQL of any service. A single statement is never retried: only whole transactions are.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Pool:
             async with self.acquire() as connection, connection.transaction(readonly=readonly):
                 yield connection
         except asyncpg.ReadOnlySQLTransactionError:
-            # After a failover the pool may still hold connections to the old primary (hazards.md P7).
+            # After a failover the pool may still hold connections to the old primary.
             await self._pool.expire_connections()
             raise
 
@@ -166,5 +166,5 @@ async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         async with asyncio.timeout(_CLOSE_S):
             await pool.close()
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        # A frozen backend would hold the process: its connection is cut instead (hazards.md P5).
+        # A frozen backend would hold the process: its connection is cut instead.
         pool.terminate()

@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -39,8 +40,9 @@ def main(name: str, settings: ServiceSettings, start: Start) -> int:
 async def _live(life: Life, start: Start) -> ExitCode:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(logs.handle_loop_exception)
+    told = asyncio.Event()
     for number in _BY_SIGNAL:
-        loop.add_signal_handler(number, _on_signal, life, number)
+        loop.add_signal_handler(number, partial(_on_signal, life, number, told=told))
     beating = asyncio.create_task(life.beat(), name="heart")
     life.watchdog.start()
     try:
@@ -82,11 +84,13 @@ async def _start(life: Life, start: Start) -> None:
         log.info("started")
 
 
-def _on_signal(life: Life, number: signal.Signals) -> None:
-    if life.draining.is_set():
+def _on_signal(life: Life, number: signal.Signals, *, told: asyncio.Event) -> None:
+    # Not `life.draining`: a process that ends by itself may still be told to, and goes on ending in good order.
+    if told.is_set():
         sys.stderr.write("second signal: ending at once\n")
         sys.stderr.flush()
         os._exit(_BY_SIGNAL[number] or ExitCode.FAILED)
+    told.set()
     life.exit(_BY_SIGNAL[number], f"signal {number.name}")
 
 

@@ -33,7 +33,7 @@ _GO_BACK_S: Final = 20.0
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Tells of rebalances. Nothing correct depends on it: aiokafka only logs when it fails (hazards.md F21)."""
+    """Tells of rebalances. Nothing correct depends on it: aiokafka only logs when it fails."""
 
     def __init__(self, *, lost: Callable[[], None], gained: Callable[[set[Partition]], Awaitable[None]]) -> None:
         self._lost = lost
@@ -166,7 +166,7 @@ class Reader:
             case Decision.MISCONFIGURED:
                 self._life.exit(ExitCode.CONFIG, f"{self.name}: {delivery.describe(exc)}")
             case _:
-                # No beat: a consumer whose group membership died in the background never recovers (hazards.md K3).
+                # No beat: a consumer whose group membership died in the background never recovers.
                 pass
 
     def _partition(self, record: Record) -> Partition:

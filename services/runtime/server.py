@@ -1,6 +1,6 @@
 """Runs uvicorn inside our own process life: sockets bound by us, no signal handling of its own, a limit for headers.
 
-uvicorn has no deadline for receiving a request (hazards.md H1): a sender that drips its headers would hold a connection
+uvicorn has no deadline for receiving a request: a sender that drips its headers would hold a connection
 for ever. The deadline for a body belongs to the route that reads it.
 """
 

@@ -1,7 +1,7 @@
 """Topics as the contract has them: what is missing, what differs, and how it is made so.
 
 Never deletes or shrinks anything and never changes what an operator has set: differences are reported. Only inputs grow
-(design E13): more partitions under a keyed output would change where its keys lie.
+(rule E13): more partitions under a keyed output would change where its keys lie.
 """
 
 import asyncio

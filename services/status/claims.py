@@ -1,4 +1,4 @@
-"""Which scans of a number are whose: claims, their groups, and the scans each may read (design E3). Pure.
+"""Which scans of a number are whose: claims, their groups, and the scans each may read (rule E3). Pure.
 
 Carriers reuse numbers, and two orders can claim one. A claim is an order's *shipment created*; claims that start close
 together are one box and read one state, a later one is the number used again. Nothing of one order shows in another.

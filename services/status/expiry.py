@@ -1,4 +1,4 @@
-"""Shipments that no order ever claims do not stay for ever: after 60 days they go, counted per provider (design E2).
+"""Shipments that no order ever claims do not stay for ever: after 60 days they go, counted per provider (rule E2).
 
 Each is a parcel that a carrier knows and no shop told us of: a wrong number, a wrong carrier, a missing integration.
 """

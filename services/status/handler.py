@@ -1,7 +1,7 @@
 """One batch of records becomes ledger rows, order states and outbox rows, in the consumer's transaction.
 
 The consumer (`services/runtime/consume.py`) holds the fence and commits. Here: lock the shipments, find who claims
-them, lock the orders, and only then read the orders and *all* their shipments (design section 4 steps 2 to 5).
+them, lock the orders, and only then read the orders and *all* their shipments (docs/engine-rules.md, steps 2 to 5).
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,11 +46,10 @@ class Handler:
             _replay(world, items)
             refused += world.refused
             messages = await self._save(connection, world, now)
-            metrics.UNKNOWN_CARRIERS.inc(unknown)
+            batch.committed.append(lambda: _count(world, unknown))
         letters = [dead_letter_message(dead_letter(one, at=now), at=now) for one in refused]
         await repository.append_outbox(connection, [self.outputs.addressed(one) for one in (*messages, *letters)])
-        for one in refused:
-            metrics.REFUSED.labels(one.record.topic, one.reason).inc()
+        batch.committed.append(lambda: _count_refused(refused))
 
     async def quarantine(self, connection: Connection, record: Record, reason: str) -> None:
         """Set a record aside that the database itself refused."""
@@ -68,13 +67,23 @@ class Handler:
             traceparent = trace_parent(one.item.record.headers)
             message = status_message(one.order, one.document, one.change, at=now, traceparent=traceparent)
             messages.append(message)
-            metrics.PUBLISHED.labels(one.document["state"]).inc()
             newest[one.order] = message
         for order, message in sorted(newest.items()):
             await repository.save_order(connection, order, world.orders[order], message)
-        metrics.REPEATED.inc(world.repeated)
-        metrics.CONTRADICTED.inc(world.contradicted)
         return messages
+
+
+def _count(world: World, unknown_carriers: int) -> None:
+    for one in world.published:
+        metrics.PUBLISHED.labels(one.document["state"]).inc()
+    metrics.REPEATED.inc(world.repeated)
+    metrics.CONTRADICTED.inc(world.contradicted)
+    metrics.UNKNOWN_CARRIERS.inc(unknown_carriers)
+
+
+def _count_refused(refused: Sequence[Refused]) -> None:
+    for one in refused:
+        metrics.DEAD_LETTERS.labels("status", one.reason).inc()
 
 
 def _replay(world: World, items: Sequence[ScanIn | OrderIn]) -> None:

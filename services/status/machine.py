@@ -48,7 +48,7 @@ LEGAL: Final[dict[Stage, frozenset[Stage]]] = {
     Stage.CANCELLED: frozenset(PHYSICAL),
 }
 
-#: Conditions that the next physical scan ends (states.md 3.3).
+#: Conditions that the next physical scan ends (docs/state-model.md).
 _ENDED_BY_MOVING: Final = frozenset(
     {
         Condition.HELD, Condition.CUSTOMS_HOLD, Condition.WEATHER, Condition.MISSORTED, Condition.ADDRESS_PROBLEM,

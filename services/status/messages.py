@@ -1,7 +1,7 @@
 """The bytes of a status message: the state document, what changed, and the envelope. Pure.
 
 A message is measured before its row is written: beyond 200 KiB `lines` and finished parcels leave it, then what still
-does not fit, and `truncated` says so; the API has them (design E1).
+does not fit, and `truncated` says so; the API has them (rule E1).
 """
 
 import json

@@ -24,7 +24,7 @@ from services.status.words import ORDER_WORDS
 
 Document = dict[str, Any]
 
-#: Conditions that show as the order's `exception` badge (states.md 3.3).
+#: Conditions that show as the order's `exception` badge (docs/state-model.md).
 _EXCEPTIONS: Final = frozenset(
     {
         Condition.DAMAGED, Condition.REFUSED, Condition.ADDRESS_PROBLEM, Condition.DOCUMENTS_MISSING,
@@ -59,7 +59,7 @@ def merged(readings: Iterable[tuple[tuple[str, str], Scan]]) -> list[Scan]:
 def fold_order(key: str, events: Iterable[StoredEvent], histories: Mapping[str, History]) -> Document:
     """Return the state document of an order.
 
-    `histories` holds every key the order claims; scans of other orders' boxes in them are left out (design E3).
+    `histories` holds every key the order claims; scans of other orders' boxes in them are left out (rule E3).
     """
     facts = gather(events)
     shop, order = split_order_key(key)
@@ -97,7 +97,7 @@ def _in_order(facts: OrderFacts) -> list[ParcelFacts]:
 def fold_parcel(
     key: str, facts: OrderFacts, parcel: ParcelFacts, histories: Mapping[str, History]
 ) -> tuple[ParcelFacts, machine.ShipmentState]:
-    """Fold one parcel from the union of the histories of its keys (design E4), each cut to this order's box."""
+    """Fold one parcel from the union of the histories of its keys (rule E4), each cut to this order's box."""
     readings: dict[tuple[str, str], Scan] = {}
     for shipment_key in parcel.keys:
         history = histories.get(shipment_key)
@@ -154,6 +154,7 @@ def _lines(facts: OrderFacts, buckets: Mapping[str, Mapping[Bucket, int]]) -> li
             "name": line.name,
             "sku": line.sku,
             "seller": line.seller,
+            "fulfilled_from": line.fulfilled_from,
             "ordered": line.quantity,
             "buckets": {bucket.value: count for bucket, count in buckets[line.line].items()},
         }

@@ -1,7 +1,7 @@
 """What an order's own events say, before any scan: lines, payment, warehouse steps, parcels and their keys. Pure.
 
 An order is folded from all its events, sorted by what they say (`occurred_at`, kind rank, source, id), so arrival order
-never matters. Two contents under one id count as one event: the smaller content hash (design section 4 step 2).
+never matters. Two contents under one id count as one event: the smaller content hash (docs/engine-rules.md, step 2).
 """
 
 from collections import defaultdict
@@ -72,7 +72,7 @@ class ParcelFacts:
 
     @property
     def start(self) -> datetime:
-        """Where the order's claim on the parcel's keys starts (design E3)."""
+        """Where the order's claim on the parcel's keys starts (rule E3)."""
         return self.created.event.occurred_at
 
     @property
@@ -82,7 +82,7 @@ class ParcelFacts:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """All keys whose histories this parcel reads (design E4)."""
+        """All keys whose histories this parcel reads (rule E4)."""
         references = (reference_key(kind, value) for kind, value in sorted(self.references.items()))
         return tuple(key for key in (self.key, *references) if key is not None)
 

@@ -1,6 +1,6 @@
 """To which partition of an output topic a key belongs.
 
-Output topics keep their partition count for ever (design E13), so the count is read once at start. The partitioner is
+Output topics keep their partition count for ever (rule E13), so the count is read once at start. The partitioner is
 Kafka's own (murmur2), so that every client finds an order on the same partition.
 """
 

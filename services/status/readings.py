@@ -1,4 +1,4 @@
-"""Several readings of one scan become one (design E5). Pure.
+"""Several readings of one scan become one (rule E5). Pure.
 
 The same scan can be told several times with more or other details: grown bodies, poll and push, a newer map. All
 readings are kept; which field counts depends on the set of readings alone, never on the order in which they came.

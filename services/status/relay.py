@@ -1,4 +1,4 @@
-"""The relay: committed messages go from the outbox to Kafka, per output partition in id order (design E1).
+"""The relay: committed messages go from the outbox to Kafka, per output partition in id order (rule E1).
 
 One record batch is outstanding per partition, the next only after its acknowledgement, because a client that sends on
 after a failed batch reorders. Rows are deleted in the transaction that advances the relay's position; a crash between

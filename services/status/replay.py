@@ -137,7 +137,8 @@ class World:
     def _sharing(self, shipment: str) -> set[str]:
         """Return the orders that a change of claims can give other scans: none while nothing was scanned.
 
-        Shops can write one word for a number they do not know: all orders that say so would be folded again for every other one.
+        Shops can write one word for a number they do not know: all orders that say so would be folded again for every
+        other one.
         """
         history = self.histories[shipment]
         return {order for order, _ in history.claims} if history.readings else set()

@@ -82,9 +82,17 @@ from unnest($1::text[], $2::int[], $3::bytea[], $4::bytea[], $5::jsonb[], $6::bi
     with ordinality as t (topic, part, key, value, headers, timestamp_ms, place) order by place
 """
 
+# A shipment that every order gave up again, and nobody scanned, is mended: it is no longer of interest.
 CARRIERS_SEEN: Final = """
 select split_part(shipment, ':', 1) as carrier, count(*) as shipments, min(shipment) as example
-from status.shipment where shipment not like 'ref:%:%' group by 1 order by 2 desc, 1
+from status.shipment s
+where shipment not like 'ref:%:%' and exists (
+    select from (
+        select distinct on (event_key) claimed_by, body from status.ledger l
+        where l.shipment = s.shipment order by event_key, n desc
+    ) newest
+    where claimed_by is null or (body ->> 'holds')::boolean)
+group by 1 order by 2 desc, 1
 """
 # Skips what a batch holds: whoever works on a shipment is about to make it younger or claimed.
 TAKE_UNCLAIMED: Final = """

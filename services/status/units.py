@@ -1,4 +1,4 @@
-"""Units: in which bucket each ordered unit is, and the order's state from that (states.md sections 2 and 3.1). Pure.
+"""Units: in which bucket each ordered unit is, and the order's state from that (docs/state-model.md). Pure.
 
 A unit is in exactly one bucket and the buckets of a line always add up to what was ordered. What the world has done
 (shipped, delivered, collected) outranks what was said (cancelled), which outranks what is prepared (ready, picking).
@@ -16,7 +16,7 @@ from services.status.order_facts import OrderFacts, ParcelFacts
 #: The line that stands for an order whose *placed* has not come yet: one unit a parcel.
 UNPLACED: Final = "*"
 
-#: Slowest first (states.md 3.2): units without a named parcel stand where the slowest of their parcels stands.
+#: Slowest first (docs/state-model.md): units without a named parcel stand where the slowest of their parcels stands.
 _SLOWEST_FIRST: Final = {
     stage: rank
     for rank, stage in enumerate(

@@ -114,7 +114,7 @@ def test_a_provider_can_be_set_up_with_settings_alone(carrier: Carrier) -> None:
 
 # --- recorded payloads -----------------------------------------------------------------------------------------------
 
-#: The words of the recordings (carriers.md section 0) -> what a scan of ours says.
+#: The words of the recordings -> what a scan of ours says.
 CANONICAL: dict[str, Callable[[Scan], bool]] = {
     "pre_transit": lambda scan: scan.stage == "announced",
     "picked_up": lambda scan: scan.stage == "accepted",

@@ -15,8 +15,8 @@ from services.local.catcher import Catcher
 from services.runtime import clock
 from tests.e2e import easypost_sender
 from tests.pipeline import SNAPSHOTS, STATUS, Pipeline, judge, of_order, status_of
-from tests.stack.kafka import Kafka
 from tests.stack import topics
+from tests.stack.kafka import Kafka
 from tests.stack.processes import Process, Processes
 from tests.waiting import eventually
 

@@ -41,7 +41,9 @@ class Engine:
     async def apply_records(self, records: Sequence[Record]) -> None:
         """Apply one batch of records in one transaction."""
         async with self.connection.transaction():
-            await HANDLER.apply(Batch(self.connection, tuple(records), frozenset()))
+            await HANDLER.apply(batch := Batch(self.connection, tuple(records), frozenset()))
+        for act in batch.committed:
+            act()
 
     async def document(self, order: str = "main:1001") -> dict[str, Any]:
         """Return what the order shows."""
@@ -288,5 +290,6 @@ async def test_an_unknown_carrier_becomes_a_slug_of_its_own_that_is_counted_and_
     found = await unknown_carriers.find(OperatorSettings(postgres=PostgresSettings(url=SecretStr(database))))
     assert found == [{"carrier": "ponies-sons", "shipments": 1, "example": "ponies-sons:Z1"}]
     await engine.apply(event("shipment_corrected", minutes=20, shipment="S1", carrier="Royal Mail"))
+    assert await unknown_carriers.find(OperatorSettings(postgres=PostgresSettings(url=SecretStr(database)))) == []
     await engine.apply(scan("in_transit", minutes=60, number="Z1"))
     assert (await engine.document())["state"] == "in_transit"

@@ -1,6 +1,6 @@
 """EasyPost's vocabulary as data: status, status_detail, the carrier's own code and, last, wording.
 
-Each table row says what a scan means in the words of states.md. A status nobody listed is unmapped and moves nothing;
+Each table row says what a scan means in our own words. A status nobody listed is unmapped and moves nothing;
 an unlisted detail under a listed status keeps the status's stage and is marked for the mapping queue. Pure.
 """
 

@@ -1,4 +1,4 @@
-"""The identity of a scan (states.md R1), made in this one place from the scan itself.
+"""The identity of a scan (rule R1), made in this one place from the scan itself.
 
 Never from wording, a delivery id, or the time we were told. Pure. Called by the provider files.
 """

@@ -1,4 +1,4 @@
-"""Time text from a carrier to an instant, with how exactly and how surely it was told (states.md R14, 3.8).
+"""Time text from a carrier to an instant, with how exactly and how surely it was told (rule R14).
 
 Keeps the carrier's wall clock and offset. A naive time gets the zone that the caller derived from place or carrier;
 without one it stands at `+00:00` and says so. Pure: a future time is clamped later, against `told_at`.

@@ -1,4 +1,4 @@
-"""Which time zone a place lies in, as data: for naive times (states.md R14) and for the local date of a scan.
+"""Which time zone a place lies in, as data: for naive times (rule R14) and for the local date of a scan.
 
 Only places with one answer are listed; None is the answer for the rest. Pure.
 """

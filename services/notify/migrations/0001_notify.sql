@@ -1,6 +1,6 @@
 -- migrate:up
 
--- Where this service stands in each partition: the fence (design section 4, step 1). Owned by services/runtime/fence.py.
+-- Where this service stands in each partition: the fence (docs/engine-rules.md, step 1). Owned by services/runtime/fence.py.
 create table notify.consumer_offset (
     grp text not null,
     topic text not null,

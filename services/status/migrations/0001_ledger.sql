@@ -3,7 +3,7 @@
 
 create schema if not exists status;
 
--- The fence: the next offset to apply, per group, topic and partition (design section 4, step 1).
+-- The fence: the next offset to apply, per group, topic and partition (docs/engine-rules.md, step 1).
 create table status.consumer_offset (
     grp text not null,
     topic text not null,

@@ -198,6 +198,41 @@ async def test_one_busy_provider_gets_429_and_the_others_are_served() -> None:
     assert (full.status_code, full.headers["retry-after"]) == (503, "1")
 
 
+async def test_senders_that_drip_take_no_place_from_those_who_are_done_and_only_so_much_memory() -> None:
+    go = asyncio.Event()
+    sent = asyncio.Semaphore(0)
+
+    def drip(part: bytes) -> Any:
+        pieces = iter([part])
+
+        async def receive() -> dict[str, Any]:
+            if (piece := next(pieces, None)) is None:
+                sent.release()
+                await go.wait()
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": piece, "more_body": True}
+
+        return receive
+
+    intake = Kept()
+    section = IngestSection(max_requests=2, max_requests_per_provider=2, max_body_bytes={"easypost": len(BODY)})
+    app = make_app(Webhooks(intake, section, now=lambda: TOLD_AT))
+    slow = [asyncio.create_task(call_app(app, drip(b"x"))) for _ in range(50)]
+    async with asyncio.timeout(5):
+        for _ in slow:
+            await sent.acquire()
+    request = signed(EASYPOST, BODY, KEY)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://ingest") as http:
+        answer = await http.post("/webhooks/easypost", content=BODY, headers=headers_of(request))
+        assert answer.status_code == 202
+        slow.append(asyncio.create_task(call_app(app, drip(BODY))))
+        await sent.acquire()
+        assert await call_app(app, drip(BODY)) == 429
+        go.set()
+        assert set(await asyncio.gather(*slow)) == {None}
+        assert (await http.post("/webhooks/easypost", content=BODY, headers=headers_of(request))).status_code == 202
+
+
 @pytest.mark.parametrize(
     ("sent", "echoed"), [("abc-123", True), ("a b", False), ("x" * 65, False), ("<script>", False)]
 )

@@ -1,4 +1,4 @@
-"""The identity of scans (states.md R1): the same scan told anew keeps its key, another one gets its own."""
+"""The identity of scans (rule R1): the same scan told anew keeps its key, another one gets its own."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Time text to instants (states.md R14 and 3.8)."""
+"""Time text to instants (rule R14)."""
 
 from datetime import UTC, datetime, timedelta
 

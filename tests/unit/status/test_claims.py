@@ -1,4 +1,4 @@
-"""Claims: one number in several orders, and the same number used again (R18, design E3)."""
+"""Claims: one number in several orders, and the same number used again (R18, rule E3)."""
 
 import itertools
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Conditions of a parcel: what raises them, since when they stand, and what ends them (states.md 3.3)."""
+"""Conditions of a parcel: what raises them, since when they stand, and what ends them (docs/state-model.md)."""
 
 from typing import Any
 

@@ -47,7 +47,7 @@ def test_every_pair_of_stages_has_an_answer(before: Stage, then: Stage) -> None:
     assert reasons(state)[1] == ("same_stage" if then == before else "moved" if followed else "illegal")
 
 
-#: states.md section 2, written out by hand: from each stage, what a later scan of the main line may do.
+#: docs/state-model.md, written out by hand: from each stage, what a later scan of the main line may do.
 FOLLOWED = {
     "announced": "announced accepted in_transit out_for_delivery available_for_pickup delivered cancelled",
     "accepted": "accepted in_transit out_for_delivery available_for_pickup delivered",

@@ -1,4 +1,4 @@
-"""Readings: several tellings of one scan are one scan, whichever came first (design E5)."""
+"""Readings: several tellings of one scan are one scan, whichever came first (rule E5)."""
 
 import itertools
 from datetime import timedelta, timezone
