@@ -7,11 +7,12 @@ import hashlib
 import unicodedata
 
 from schemas.scans import Place
-from schemas.vocabulary import ScanKind
+from schemas.vocabulary import ScanKind, TimeKind
 from services.ingest.carriers.times import Told
 
 _SEPARATOR = "\x1f"
 KEY_LENGTH = 32
+_ZONELESS = frozenset({TimeKind.ASSUMED_ZONE, TimeKind.UNKNOWN_ZONE})
 
 
 def event_key(kind: str, subject: str, *, told: Told | None, code: str | None, place: Place | None = None) -> str:
@@ -28,12 +29,15 @@ def event_key(kind: str, subject: str, *, told: Told | None, code: str | None, p
 def instant_text(told: Told | None) -> str:
     """Return the instant at its source's precision: one text for one instant, however it was written.
 
-    A minute stands at its first second; a date without a time of day is that date in every zone.
+    A minute stands at its first second; a date without a time of day is that date in every zone. A time told without
+    a zone is its wall clock: the zone we assume can change when the same scan is told again with a country.
     """
     if told is None:
         return ""
     if told.date_only:
         return told.at.date().isoformat()
+    if told.kind in _ZONELESS:
+        return told.at.replace(tzinfo=None).isoformat(timespec="seconds")
     return str(int(told.at.timestamp()))
 
 

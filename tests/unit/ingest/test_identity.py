@@ -4,6 +4,7 @@ import itertools
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
@@ -156,3 +157,15 @@ def test_no_field_can_pose_as_its_neighbour(left: str, right: str) -> None:
     one = event_key("scan", "ups:1Z", told=None, code=left, place=Place(city=right or "x"))
     other = event_key("scan", "ups:1Z", told=None, code=left + "x", place=Place(city=right or "x"))
     assert one != other
+
+
+def test_a_time_without_a_zone_is_its_wall_clock_whatever_zone_is_assumed_later() -> None:
+    def told(zone: str | None, kind: TimeKind) -> Told:
+        at = datetime(2026, 11, 21, 10, tzinfo=UTC if zone is None else ZoneInfo(zone))
+        return Told(at, TimePrecision.SECOND, kind, "2026-11-21T10:00:00")
+
+    without = event_key("scan", "evri:A1", told=told(None, TimeKind.UNKNOWN_ZONE), code="X")
+    later = event_key("scan", "evri:A1", told=told("Europe/Berlin", TimeKind.ASSUMED_ZONE), code="X")
+    sure = event_key("scan", "evri:A1", told=told("Europe/Berlin", TimeKind.OFFSET), code="X")
+    assert without == later
+    assert sure != later
