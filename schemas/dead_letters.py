@@ -7,7 +7,7 @@ a hash only; replay reads the source topic.
 import base64
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from pydantic import Field, TypeAdapter
 
@@ -59,33 +59,39 @@ def dead_letter_key(topic: str, partition: int, offset: int) -> str:
     return f"{topic}/{partition}/{offset}"
 
 
-def quarantine(  # noqa: PLR0913 - the coordinates of a record, all keyword-only
-    service: str,
-    topic: str,
-    *,
-    partition: int,
-    offset: int,
-    key: bytes | None,
-    value: bytes | None,
-    headers: Sequence[tuple[str, bytes | None]],
-    reason: str,
-    detail: str | None,
-    at: Instant,
-) -> DeadLetter:
+class SourceRecord(Protocol):
+    """A record as it lies in Kafka; nothing in it was decoded."""
+
+    @property
+    def topic(self) -> str: ...  # noqa: D102 - the contract's name
+    @property
+    def partition(self) -> int: ...  # noqa: D102
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...  # noqa: D102
+
+
+def quarantine(service: str, record: SourceRecord, *, reason: str, detail: str | None, at: Instant) -> DeadLetter:
     """Return the dead letter of one record; of `order.events.v1`, and of a giant, only coordinates and a hash."""
-    size = sum(len(part or b"") for part in (key, value, *(content for _, content in headers)))
-    keep = topic not in BYTES_STAY and size <= MAX_BYTES
+    size = sum(len(part or b"") for part in (record.key, record.value, *(content for _, content in record.headers)))
+    keep = record.topic not in BYTES_STAY and size <= MAX_BYTES
+    headers = tuple((name, _base64(content)) for name, content in record.headers[:_MAX_HEADERS])
     return DeadLetter(
         service=service,
-        topic=topic,
-        partition=partition,
-        offset=offset,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
         reason=reason,
         detail=detail,
-        key_base64=_base64(key) if keep else None,
-        value_base64=_base64(value) if keep else None,
-        value_sha256=None if value is None else hashlib.sha256(value).hexdigest(),
-        headers=tuple((name, _base64(content)) for name, content in headers[:_MAX_HEADERS]) if keep else (),
+        key_base64=_base64(record.key) if keep else None,
+        value_base64=_base64(record.value) if keep else None,
+        value_sha256=None if record.value is None else hashlib.sha256(record.value).hexdigest(),
+        headers=headers if keep else (),
         at=at,
     )
 

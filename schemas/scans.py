@@ -28,25 +28,11 @@ class Place(Model):
     """IANA name of the place's zone, where it is known."""
 
 
-class Scan(Model):
-    """One reading of one scan, summary, estimate, void, time event or remap."""
+class ScanContent(Model):
+    """What a scan says of a parcel, in our words: the same in a record and in a `standard` webhook."""
 
-    kind: Word
-    """`scan`, `summary`, `estimate`, `void`, `time` or `remap`; another word is kept and moves nothing."""
-    event_key: EventKey
-    provider: Word
-    """Who told us: a provider id as in `easypost`."""
-    carrier: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-    """Canonical slug."""
     number: ShortText | None = None
     references: dict[Word, Identifier] = Field(default_factory=dict, max_length=20)
-    occurred_at: Instant
-    """The carrier's wall clock and offset; `+00:00` where no zone is known."""
-    occurred_at_text: ShortText | None = None
-    """The time as it was sent."""
-    time_precision: Word = TimePrecision.SECOND
-    time_kind: Word = TimeKind.OFFSET
-    raw_code: ShortText | None = None
     stage: Word | None = None
     """None: informational, or unmapped (`substatus` says which)."""
     leg: Word = "outbound"
@@ -59,7 +45,26 @@ class Scan(Model):
     pod: tuple[Word, ...] = Field(default=(), max_length=10)
     """Kinds of proof of delivery that exist: `signature`, `photo`, `pin`. Never a name."""
     window: Window | None = None
-    """The expected delivery, on kind `estimate`."""
+    """The expected delivery."""
+
+
+class Scan(ScanContent):
+    """One reading of one scan, summary, estimate, void, time event or remap."""
+
+    kind: Word
+    """`scan`, `summary`, `estimate`, `void`, `time` or `remap`; another word is kept and moves nothing."""
+    event_key: EventKey
+    provider: Word
+    """Who told us: a provider id as in `easypost`."""
+    carrier: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    """Canonical slug."""
+    occurred_at: Instant
+    """The carrier's wall clock and offset; `+00:00` where no zone is known."""
+    occurred_at_text: ShortText | None = None
+    """The time as it was sent."""
+    time_precision: Word = TimePrecision.SECOND
+    time_kind: Word = TimeKind.OFFSET
+    raw_code: ShortText | None = None
     voids: EventKey | None = None
     """The event key that is withdrawn, on kind `void`."""
     rule: Word | None = None
@@ -83,25 +88,14 @@ class Scan(Model):
         return reference_key(kind, value)
 
 
-class StandardScan(Model):
+class StandardScan(ScanContent):
     """The body of a `standard` webhook: our own scan format for integrators and tests (docs/standard-webhook.md)."""
 
     type: Literal["tracking.scan"] = "tracking.scan"
     carrier: ShortText
-    number: ShortText | None = None
-    references: dict[Word, Identifier] = Field(default_factory=dict, max_length=20)
     occurred_at: ShortText
     """RFC 3339; without an offset the zone is not known."""
     code: ShortText | None = None
-    stage: Word | None = None
-    leg: Word = "outbound"
-    substatus: Word | None = None
-    conditions_set: tuple[Word, ...] = Field(default=(), max_length=20)
-    conditions_cleared: tuple[Word, ...] = Field(default=(), max_length=20)
-    place: Place | None = None
-    description: LongText | None = None
-    pod: tuple[Word, ...] = Field(default=(), max_length=10)
-    window: Window | None = None
 
 
 SCAN: Final[TypeAdapter[Scan]] = TypeAdapter(Scan)

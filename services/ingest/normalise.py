@@ -90,12 +90,7 @@ def _dead_letter(record: Record, reading: Reading, meta: WebhookMeta | None) -> 
     """Return the record as it lies in Kafka, with the first reason and what is known of all."""
     letter = quarantine(
         "ingest",
-        record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
+        record,
         reason=reading.problems[0].reason,
         detail="; ".join(problem.detail for problem in reading.problems if problem.detail) or None,
         at=_written_at(record) if meta is None else meta.told_at,

@@ -59,18 +59,7 @@ def read(record: Record) -> Told | News | None:
 
 def letter(record: Record, reason: str, detail: str | None = None) -> Letter:
     """Return the dead letter of a record."""
-    dead = quarantine(
-        "notify",
-        record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
-        reason=reason.lower(),
-        detail=detail,
-        at=clock.now(),
-    )
+    dead = quarantine("notify", record, reason=reason.lower(), detail=detail, at=clock.now())
     return Letter(dead.key, dead.model_dump_json(exclude_none=True), dead.at)
 
 

@@ -74,19 +74,7 @@ def read(record: Record) -> Input:
 
 def dead_letter(refused: Refused, *, at: datetime) -> DeadLetter:
     """Return the dead letter of a refused record."""
-    record = refused.record
-    return quarantine(
-        "status",
-        record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
-        reason=refused.reason,
-        detail=refused.detail,
-        at=at,
-    )
+    return quarantine("status", refused.record, reason=refused.reason, detail=refused.detail, at=at)
 
 
 def _read_scan(record: Record, value: bytes) -> Input:
