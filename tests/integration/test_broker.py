@@ -1,8 +1,8 @@
 """What Trackfold needs of a broker, probed on the one that this run uses, so that a difference between them is seen."""
 
 import asyncio
-import time
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
