@@ -1,12 +1,14 @@
-"""Write the JSON Schema of every topic to `<topic without version>/v<N>.json`; `--check` only compares.
+"""Write each topic's JSON Schema (`<topic without version>/v<N>.json`) and `asyncapi.json`; `--check` only compares.
 
 Run by `make schemas`; `make check` fails when a file is stale.
 """
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from schemas import asyncapi
 from schemas.topics import TOPICS, Topic
 
 ROOT = Path(__file__).parent
@@ -29,12 +31,20 @@ def schema_text(topic: Topic) -> str | None:
     return json.dumps(described | topic.model.json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def documents() -> Iterator[tuple[Path, str]]:
+    """Give every generated file with the text it must have."""
+    for topic in TOPICS.values():
+        text = schema_text(topic)
+        if text is not None:
+            yield schema_path(topic), text
+    yield ROOT / "asyncapi.json", json.dumps(asyncapi.document(), indent=2, ensure_ascii=False) + "\n"
+
+
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` name the stale ones and return 1."""
     stale = []
-    for topic in TOPICS.values():
-        path, text = schema_path(topic), schema_text(topic)
-        if text is None or (path.exists() and path.read_text() == text):
+    for path, text in documents():
+        if path.exists() and path.read_text() == text:
             continue
         stale.append(str(path.relative_to(ROOT.parent)))
         if "--check" not in arguments:

@@ -2,115 +2,61 @@
 
 The field `type` tells which event it is and repeats the `<event>` of the header `ce_type`; an event type this version
 does not know is kept and moves nothing. An event's identity is (`ce_source`, `ce_id`), both required headers.
-Contacts travel only here.
+Contacts travel only here. Values stand in `order_values.py`, events beside the main way in `order_changes.py`.
 """
 
-from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, TypeAdapter, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from schemas.base import Identifier, Instant, LongText, Model, Quantity, ShortText, Word
-from schemas.keys import DEFAULT_SHOP, SHOP_PATTERN, order_key
+from schemas.base import Identifier, Instant, ShortText, Word
+from schemas.order_changes import (
+    AddressChanged,
+    Backordered,
+    CollectionExpired,
+    CollectionExtended,
+    Erased,
+    LinesEdited,
+    Note,
+    OnHold,
+    OverrideEnded,
+    OverrideSet,
+    PromiseChanged,
+    Refunded,
+    Released,
+    Replaced,
+    Returned,
+    ReturnRequested,
+    ReturnShipmentCreated,
+)
+from schemas.order_values import (
+    CONTACT_ROLES,
+    DELIVERY_METHODS,
+    MAX_LINES,
+    MAX_PARCELS,
+    Author,
+    Contact,
+    Destination,
+    Line,
+    LineQuantity,
+    Lines,
+    OrderEventBase,
+    Preferences,
+    Seller,
+    Window,
+    each_line_once,
+)
 
-MAX_LINES: Final = 500
-MAX_PARCELS: Final = 200
-
-DELIVERY_METHODS: Final = (
-    "standard", "express", "same_day", "two_day", "booked_slot", "click_and_collect", "carrier_specific",
-)  # fmt: skip
-CONTACT_ROLES: Final = ("buyer", "recipient", "collector")
-
-
-class Author(Model):
-    """Who caused an event, where a person or a named system acted."""
-
-    kind: Word
-    """`shop`, `agent`, `customer`, `carrier` or `system`."""
-    name: ShortText | None = None
-
-
-class Contact(Model):
-    """One person to tell, and in which role. Checked by notify: a wrong address never stops an order."""
-
-    role: Word
-    """`buyer`, `recipient` or `collector`."""
-    name: ShortText | None = Field(default=None, repr=False)
-    email: LongText | None = Field(default=None, repr=False)
-    phone: ShortText | None = Field(default=None, repr=False)
-    postcode: ShortText | None = Field(default=None, repr=False)
-
-
-class Preferences(Model):
-    """Which messages the customer wants. Absent means the shop's default."""
-
-    email: bool | None = None
-    sms: bool | None = None
-    muted: tuple[Word, ...] = Field(default=(), max_length=32)
-    """Milestones the customer does not want to hear of."""
-
-
-class Destination(Model):
-    """The region an order goes to: enough for zones and promises, not an address."""
-
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_upper=True)]
-    region: ShortText | None = None
-    city: ShortText | None = None
-    time_zone: ShortText | None = None
-    """IANA name, as in `Europe/Berlin`."""
-
-
-class Window(Model):
-    """A promised or expected time: a local day, or a window between two instants."""
-
-    day: date | None = None
-    starts: Instant | None = None
-    ends: Instant | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> "Window":
-        if self.day is None and self.ends is None:
-            message = "a window has a day or an end"
-            raise ValueError(message)
-        return self
-
-
-class Line(Model):
-    """One ordered article, who sells it and where it is fulfilled from."""
-
-    line: Identifier
-    name: ShortText | None = None
-    sku: ShortText | None = None
-    quantity: Quantity
-    seller: ShortText | None = None
-    fulfilled_from: ShortText | None = None
-    """The store or warehouse."""
-
-
-class LineQuantity(Model):
-    """So many units of a line."""
-
-    line: Identifier
-    quantity: Quantity
-
-
-Lines = Annotated[tuple[LineQuantity, ...], Field(max_length=MAX_LINES)]
-
-
-class OrderEventBase(Model):
-    """Fields of every order event."""
-
-    shop: Annotated[str, StringConstraints(pattern=SHOP_PATTERN)] = DEFAULT_SHOP
-    order: Annotated[Identifier, StringConstraints(max_length=64)]
-    """The order number as the shop prints it."""
-    occurred_at: Instant
-    by: Author | None = None
-    reason: LongText | None = None
-
-    @property
-    def key(self) -> str:
-        """The Kafka key this event must carry."""
-        return order_key(self.shop, self.order)
+#: What readers import from here, whichever of the three files it stands in.
+__all__ = [
+    "CONTACT_ROLES", "DELIVERY_METHODS", "EVENT_TYPES", "MAX_LINES", "MAX_PARCELS", "ORDER_EVENT", "AddressChanged",
+    "Author", "Backordered", "Cancelled", "Collected", "CollectionExpired", "CollectionExtended", "Contact",
+    "ContactChanged", "Destination", "Dispatched", "Erased", "Line", "LineQuantity", "Lines", "LinesEdited", "Note",
+    "OnHold", "OrderEvent", "OrderEventBase", "OverrideEnded", "OverrideSet", "Packed", "PaymentConfirmed",
+    "PaymentFailed", "PickingStarted", "Placed", "PreferenceChanged", "Preferences", "PromiseChanged",
+    "ReadyToCollect", "Refunded", "Released", "Replaced", "ReturnRequested", "ReturnShipmentCreated", "Returned",
+    "Seller", "ShipmentCorrected", "ShipmentCreated", "ShipmentVoided", "TimeReached", "UnknownOrderEvent", "Window",
+]  # fmt: skip
 
 
 class Placed(OrderEventBase):
@@ -128,12 +74,14 @@ class Placed(OrderEventBase):
     time_zone: ShortText | None = None
     preferences: Preferences | None = None
     payment_awaited: bool = False
+    sellers: tuple[Seller, ...] = Field(default=(), max_length=MAX_LINES)
+    """Whom to ask about which seller's lines, on a marketplace."""
+    replaces: Identifier | None = None
+    """The order that this one takes the place of."""
 
     @model_validator(mode="after")
     def _each_line_once(self) -> "Placed":
-        if len({line.line for line in self.lines}) != len(self.lines):
-            message = "each line id stands once"
-            raise ValueError(message)
+        each_line_once(self.lines)
         return self
 
 
@@ -262,9 +210,12 @@ class UnknownOrderEvent(OrderEventBase):
     type: Annotated[Word, Field(json_schema_extra=_none_of_ours)]
 
 
+#: In the order in which events of one instant count: what comes first on the way, and then what takes it back.
 _KNOWN: Final = (
-    Placed, PaymentFailed, PaymentConfirmed, PickingStarted, Packed, ReadyToCollect, Collected, ShipmentCreated,
-    ShipmentCorrected, ShipmentVoided, Dispatched, Cancelled, ContactChanged, PreferenceChanged, TimeReached,
+    Placed, LinesEdited, AddressChanged, PromiseChanged, PaymentFailed, PaymentConfirmed, OnHold, Released, Backordered,
+    PickingStarted, Packed, ReadyToCollect, CollectionExpired, CollectionExtended, Collected, ShipmentCreated,
+    ShipmentCorrected, ShipmentVoided, Dispatched, Cancelled, ReturnRequested, ReturnShipmentCreated, Returned,
+    Refunded, Replaced, OverrideSet, OverrideEnded, ContactChanged, PreferenceChanged, Note, TimeReached, Erased,
 )  # fmt: skip
 
 EVENT_TYPES: Final = tuple(str(model.model_fields["type"].annotation.__args__[0]) for model in _KNOWN)  # type: ignore[union-attr]  # each `type` is a Literal of one
@@ -291,6 +242,23 @@ OrderEvent = Annotated[
     | Annotated[ContactChanged, Tag("contact_changed")]
     | Annotated[PreferenceChanged, Tag("preference_changed")]
     | Annotated[TimeReached, Tag("time_reached")]
+    | Annotated[OnHold, Tag("on_hold")]
+    | Annotated[Released, Tag("released")]
+    | Annotated[Backordered, Tag("backordered")]
+    | Annotated[PromiseChanged, Tag("promise_changed")]
+    | Annotated[LinesEdited, Tag("lines_edited")]
+    | Annotated[CollectionExtended, Tag("collection_extended")]
+    | Annotated[CollectionExpired, Tag("collection_expired")]
+    | Annotated[AddressChanged, Tag("address_changed")]
+    | Annotated[ReturnRequested, Tag("return_requested")]
+    | Annotated[ReturnShipmentCreated, Tag("return_shipment_created")]
+    | Annotated[Returned, Tag("returned")]
+    | Annotated[Refunded, Tag("refunded")]
+    | Annotated[Replaced, Tag("replaced")]
+    | Annotated[OverrideSet, Tag("override_set")]
+    | Annotated[OverrideEnded, Tag("override_ended")]
+    | Annotated[Note, Tag("note")]
+    | Annotated[Erased, Tag("erased")]
     | Annotated[UnknownOrderEvent, Tag("unknown")],
     Discriminator(_tag),
 ]

@@ -88,6 +88,8 @@ class Parcel(Model):
     dispatched: bool
     last_scan: LastScan | None
     milestones: tuple[ReachedMilestone, ...]
+    attempt_no: int | None = None
+    """Which attempt to deliver this is; absent before the first."""
 
 
 class LineState(Model):
@@ -101,6 +103,10 @@ class LineState(Model):
     """The store or warehouse."""
     ordered: int
     buckets: dict[Word, int]
+    backordered: int = 0
+    """Open units that are out of stock and follow later."""
+    expected: Window | None = None
+    """When they should be there."""
 
 
 class Collection(Model):
@@ -109,6 +115,20 @@ class Collection(Model):
     store: ShortText
     until: Time | None
     hours: ShortText | None
+
+
+class SellerState(Model):
+    """The part of one seller in a marketplace order: where it stands, and whom to ask about it."""
+
+    seller: ShortText | None
+    """None: the shop itself."""
+    state: Word
+    """As the order's state, over this seller's lines only."""
+    status: ShortText
+    """The state in words."""
+    lines: tuple[Identifier, ...]
+    help: ShortText | None
+    """The seller's public page, address or phone number."""
 
 
 class Cause(Model):
@@ -154,7 +174,17 @@ class OrderStatus(Model):
     parcels: tuple[Parcel, ...]
     milestones: tuple[ReachedMilestone, ...]
     truncated: bool = False
-    """`lines` and finished parcels were left out for size; the API has them."""
+    """`lines`, `sellers` and finished parcels were left out for size; the API has them."""
+    condition_counts: dict[Word, int] = Field(default_factory=dict)
+    """How many open parcels have each condition of `conditions` that parcels have: "1 delayed"."""
+    promised_before: Window | None = None
+    """What was promised before the promise changed."""
+    sellers: tuple[SellerState, ...] = ()
+    """On a marketplace, each seller's part; empty where one seller sells everything."""
+    replaces: Identifier | None = None
+    """The order that this one takes the place of."""
+    replacement: Identifier | None = None
+    """The order that takes the place of this one."""
     change: Change
 
 

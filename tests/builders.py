@@ -19,6 +19,14 @@ _NEEDED: Final[dict[str, dict[str, Any]]] = {
     "shipment_voided": {"shipment": "S1"},
     "contact_changed": {"contacts": [{"role": "buyer"}]},
     "preference_changed": {"preferences": {}},
+    "lines_edited": {"lines": [{"line": "1", "quantity": 2}]},
+    "collection_extended": {"until": START + timedelta(days=9)},
+    "address_changed": {"destination": {"country": "GB"}},
+    "return_shipment_created": {"shipment": "R1", "carrier": "Royal Mail", "number": "RT123456785GB"},
+    "replaced": {"replacement": "1009"},
+    "override_set": {"by": {"kind": "agent"}, "reason": "phoned", "shipment": "S1", "stage": "delivered"},
+    "override_ended": {"by": {"kind": "agent"}, "shipment": "S1"},
+    "note": {"text": "asks for a call"},
     "time_reached": {"rule": "silent", "basis": "x", "due_at": START},
 }
 

@@ -24,6 +24,8 @@ POINTS: Final[dict[str, str]] = {
     "consume.after_commit": "Postgres has committed, Kafka does not know",
     "relay.before_send": "outbox rows are read, nothing is sent",
     "relay.after_send": "Kafka has acknowledged, the rows are still there",
+    "timers.before_send": "timers are due and taken, nothing is sent",
+    "timers.after_send": "Kafka has acknowledged the time events, their timers have not moved",
     "ingest.before_send": "the webhook is verified, nothing is sent",
     "ingest.after_send": "Kafka has the webhook, the sender has no answer",
     "normalise.before_send": "webhooks are read, none of their scans is sent",

@@ -86,6 +86,8 @@ UNKNOWN_CARRIERS: Final = Counter(
 UNCLAIMED_EXPIRED: Final = Counter(
     "trackfold_status_unclaimed_expired_total", "Shipments that no order claimed in time, deleted", ["provider"]
 )
+TIMERS_FIRED: Final = Counter("trackfold_status_timers_fired_total", "Time events sent and acknowledged", ["rule"])
+TIMERS_OVERDUE: Final = Gauge("trackfold_status_timers_overdue_seconds", "How long the oldest due timer has been due")
 RELAYED: Final = Counter("trackfold_status_relayed_total", "Outbox rows acknowledged by Kafka", ["topic"])
 
 # --- notify ----------------------------------------------------------------------------------------------------------

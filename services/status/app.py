@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from services.runtime import kafka, migrate, postgres, process
 from services.runtime.life import Life
+from services.status import versions
 from services.status.consumer import SCHEMA, make_consumer
 from services.status.expiry import Expiry
 from services.status.handler import Handler
@@ -12,6 +13,7 @@ from services.status.http import make_app
 from services.status.outputs import Outputs, read_outputs
 from services.status.relay import MAX_BATCH_BYTES, Relay
 from services.status.settings import StatusSettings
+from services.status.timers import Timers
 
 
 def main(settings: StatusSettings) -> int:
@@ -28,10 +30,14 @@ async def _start(life: Life, settings: StatusSettings) -> None:
     pool = await life.enter("postgres", lambda: postgres.open_pool(settings.postgres, "trackfold-status"))
     life.spawn("postgres", lambda: postgres.watch(life, pool))
     await migrate.wait(life, pool, SCHEMA)
+    # Reading needs no active machine: pages and API answer while a newer program waits for its turn.
     door.open(make_app(pool, settings))
+    await versions.wait(life, pool)
+    life.spawn("machine version", lambda: versions.watch(life, pool))
     producer = await life.enter(
         "kafka", lambda: kafka.open_producer(settings.kafka, "status.relay", max_batch_size=MAX_BATCH_BYTES)
     )
+    time_events = await life.enter("kafka", lambda: kafka.open_producer(settings.kafka, "status.timers"))
     life.spawn("kafka", lambda: kafka.watch(life, producer))
 
     @asynccontextmanager
@@ -44,5 +50,6 @@ async def _start(life: Life, settings: StatusSettings) -> None:
         poll_s=settings.status.relay_poll_ms / 1000, limit=settings.status.relay_batch,
     )  # fmt: skip
     life.spawn("relay", relay.run)
+    life.spawn("timers", Timers(life, settings.kafka, pool, time_events, settings.status.timer_poll_ms / 1000).run)
     life.spawn("expiry", Expiry(life, pool).run)
-    await life.consume(make_consumer(life, settings.kafka, pool, Handler(outputs)))
+    await life.consume(make_consumer(life, settings.kafka, pool, Handler(outputs, settings.status.timer_grace_s)))

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 app = typer.Typer(help="The status service.", no_args_is_help=True)
+machine = typer.Typer(help="The version of the rules that folds.", no_args_is_help=True)
 
 
 @app.callback()
@@ -24,10 +27,36 @@ def run() -> None:
 
 
 # A command of the group `carriers`, where one looks for it: `services/cli.py` puts it there.
-def unknown_carriers(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def unknown_carriers(*, as_json: Json = False) -> None:
     """List carrier names that nobody knows: each became a carrier of its own."""
     from services.runtime import environment
     from services.runtime.settings import OperatorSettings
     from services.status import unknown_carriers as work
 
     work.show(asyncio.run(work.find(environment.load(OperatorSettings))), as_json=as_json)
+
+
+@machine.command("show")
+def machine_show(*, as_json: Json = False) -> None:
+    """Say which version is active and which this program has."""
+    _machine(None, as_json=as_json)
+
+
+@machine.command("activate")
+def machine_activate(
+    *,
+    version: Annotated[int | None, typer.Option(min=1, help="Which; without it, this program's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let this program's version fold from now on; processes with an older one end with 75 and come back newer."""
+    from services.status.versions import MACHINE_VERSION
+
+    _machine(version or MACHINE_VERSION, as_json=as_json)
+
+
+def _machine(version: int | None, *, as_json: bool) -> None:
+    from services.runtime import environment
+    from services.runtime.settings import OperatorSettings
+    from services.status import versions as work
+
+    work.show(asyncio.run(work.ask(environment.load(OperatorSettings), version)), as_json=as_json)

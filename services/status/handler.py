@@ -15,7 +15,8 @@ from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
 from services.runtime.kafka import Record
 from services.runtime.postgres import Connection
-from services.status import repository
+from services.status import repository, timer_rows, versions
+from services.status.awaited import first_dates
 from services.status.inputs import OrderIn, Refused, ScanIn, dead_letter, read
 from services.status.messages import Message, dead_letter_message, status_message
 from services.status.outputs import Outputs
@@ -31,10 +32,13 @@ class Handler:
     """Applies batches. Holds nothing between them: orders and shipments are read anew under their locks."""
 
     outputs: Outputs
+    timer_grace_s: float = 0.0
+    """No timer fires sooner than this after the change that set it."""
 
     async def apply(self, batch: Batch) -> None:
         """Apply the records of one batch; raises Conflict when a claim needs a shipment that was not locked."""
         connection, records = batch.connection, batch.records
+        await versions.hold(connection)
         now: datetime = await connection.fetchval(NOW)
         inputs = [read(record) for record in records]
         items = [item for item in inputs if not isinstance(item, Refused)]
@@ -46,6 +50,7 @@ class Handler:
             _replay(world, items)
             refused += world.refused
             messages = await self._save(connection, world, now)
+            await timer_rows.keep(connection, first_dates(world), grace_s=self.timer_grace_s)
             batch.committed.append(lambda: _count(world, unknown))
         letters = [dead_letter_message(dead_letter(one, at=now), at=now) for one in refused]
         await repository.append_outbox(connection, [self.outputs.addressed(one) for one in (*messages, *letters)])

@@ -1,6 +1,6 @@
 """The bytes of a status message: the state document, what changed, and the envelope. Pure.
 
-A message is measured before its row is written: beyond 200 KiB `lines` and finished parcels leave it, then what still
+A message is measured before its row is written: beyond 200 KiB lines, sellers and finished parcels leave it, then what
 does not fit, and `truncated` says so; the API has them (rule E1).
 """
 
@@ -13,7 +13,6 @@ from typing import Final
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.envelope import ce_headers
 from schemas.vocabulary import Stage
-from services.status.inputs import ORDER_EVENTS, SCANS, OrderIn, ScanIn
 from services.status.order import Document
 
 STATUS_TOPIC: Final = "order.status.v1"
@@ -22,8 +21,11 @@ DEAD_LETTER_TOPIC: Final = "dead-letters.v1"
 SOURCE: Final = "trackfold/status"
 MAX_MESSAGE_BYTES: Final = 200 * 1024
 
-_FINISHED: Final = frozenset({Stage.DELIVERED.value, Stage.CANCELLED.value})
-_CORRECTING: Final = frozenset({"shipment_corrected", "shipment_voided"})
+_FINISHED: Final = frozenset(
+    {
+        Stage.DELIVERED.value, Stage.CANCELLED.value, Stage.RETURNED.value, Stage.LOST.value, Stage.DISPOSED.value,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +37,6 @@ class Message:
     value: bytes
     headers: list[tuple[str, str]]
     timestamp_ms: int
-
-
-def change_of(item: ScanIn | OrderIn, document: Document, *, version: int, previous: str | None) -> Document:
-    """Return the `change` of a version."""
-    cause = _cause(item)
-    acts = document["display"]["acts"]
-    correction = cause["type"] in _CORRECTING
-    return {
-        "version": version,
-        "previous": previous,
-        "cause": cause,
-        "reason": cause["type"] if correction else None,
-        "correction": correction,
-        "marked": None,
-        "action_required": acts == "customer",
-        "action_by": acts,
-    }
 
 
 def status_message(key: str, document: Document, change: Document, *, at: datetime, traceparent: str | None) -> Message:
@@ -86,21 +71,12 @@ def _message(topic: str, key: str, value: bytes, headers: list[tuple[str, bytes]
     return Message(topic, key.encode(), value, texts, int(at.timestamp() * 1000))
 
 
-def _cause(item: ScanIn | OrderIn) -> Document:
-    if isinstance(item, ScanIn):
-        scan = item.scan
-        return {"topic": SCANS, "type": scan.kind, "event": scan.event_key, "at": scan.occurred_at.isoformat()}
-    stored = item.stored
-    at = stored.event.occurred_at.isoformat()
-    return {"topic": ORDER_EVENTS, "type": stored.event.type, "event": stored.key, "at": at}
-
-
 def _value(document: Document, change: Document) -> bytes:
     """Return the value, shortened only as far as the limit asks: Kafka would refuse it, and so stop all behind it."""
     value = _bytes({**document, "truncated": False, "change": change})
     if len(value) <= MAX_MESSAGE_BYTES:
         return value
-    shorter = {**document, "lines": [], "truncated": True, "change": change}
+    shorter = {**document, "lines": [], "sellers": [], "truncated": True, "change": change}
     kept = [one for one in document["parcels"] if one["stage"] not in _FINISHED or _is_news(one, change)]
     value = _bytes({**shorter, "parcels": kept})
     if len(value) <= MAX_MESSAGE_BYTES:

@@ -6,32 +6,32 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
 
-from schemas.carriers import carrier_name, carrier_page, is_known
 from schemas.envelope import utc_text
 from schemas.keys import split_order_key
-from schemas.order_events import ReadyToCollect
-from schemas.scans import Scan
-from schemas.vocabulary import Bucket, Condition, Milestone, OrderState, Stage
+from schemas.scans import Place, Scan
+from schemas.vocabulary import Leg, Milestone, OrderState, Stage
 from services.status import machine
 from services.status.claims import Claim, scans_of
 from services.status.order_facts import OrderFacts, ParcelFacts, StoredEvent, gather
+from services.status.order_parts import Document, collection, condition_counts, conditions, line_states, sellers
+from services.status.parcel_document import milestone, parcel_document, plain
+from services.status.positions import ParcelPosition
 from services.status.readings import merge
-from services.status.units import UNPLACED, ParcelPosition, buckets_of, order_state
-from services.status.words import ORDER_WORDS
+from services.status.shipment import Reached, Route, ShipmentState
+from services.status.units import buckets_of, order_state
+from services.status.words import ORDER_WORDS, SHIPPED_WITHOUT_NUMBER
 
-Document = dict[str, Any]
+__all__ = ["Document", "History", "fold_order", "fold_parcel", "merged"]
 
-#: Conditions that show as the order's `exception` badge (docs/state-model.md).
-_EXCEPTIONS: Final = frozenset(
-    {
-        Condition.DAMAGED, Condition.REFUSED, Condition.ADDRESS_PROBLEM, Condition.DOCUMENTS_MISSING,
-        Condition.PAYMENT_DUE, Condition.CUSTOMS_HOLD, Condition.HELD, Condition.CONTRADICTION,
-        Condition.ACTION_REQUIRED,
-    }
-)  # fmt: skip
+#: What stands in the document of an order whose data were erased: that it existed, and nothing of it (rule E9).
+_NOTHING: Final[Document] = {
+    "placed_at": None, "delivery_method": None, "time_zone": None, "promised": None, "collection": None,
+    "conditions": [], "lines": [], "parcels": [], "milestones": [], "condition_counts": {}, "promised_before": None,
+    "sellers": [], "replaces": None, "replacement": None,
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -63,31 +63,26 @@ def fold_order(key: str, events: Iterable[StoredEvent], histories: Mapping[str, 
     """
     facts = gather(events)
     shop, order = split_order_key(key)
+    if facts.erased is not None:
+        return {"shop": shop, "order": order, **_shown(OrderState.ERASED, facts), **_NOTHING}
     parcels = [fold_parcel(key, facts, parcel, histories) for parcel in _in_order(facts)]
-    positions = [_position(parcel, state) for parcel, state in parcels]
+    positions = [position_of(parcel, state) for parcel, state in parcels]
     lines = buckets_of(facts, positions)
     status = order_state(facts, lines, positions)
-    placed = facts.placed
+    folded = list(zip(positions, (state for _, state in parcels), strict=True))
     return {
         "shop": shop,
         "order": order,
-        "state": status.value,
-        "display": _display(status),
-        "placed_at": None if placed is None else utc_text(placed.occurred_at),
-        "delivery_method": None if placed is None else placed.delivery_method,
-        "time_zone": facts.zone,
-        "promised": None if placed is None or placed.promised is None else _plain(placed.promised),
-        "collection": _collection(facts, lines),
-        "conditions": _order_conditions(
-            [state for (_, state), position in zip(parcels, positions, strict=True) if position.open]
-        ),
-        "lines": _lines(facts, lines),
-        "parcels": [
-            _parcel(parcel, state, position)
-            for (parcel, state), position in zip(parcels, positions, strict=True)
-        ],
-        "milestones": _order_milestones(facts, status),
-    }  # fmt: skip
+        **_shown(status, facts),
+        **_plan(facts),
+        "collection": collection(facts, lines),
+        "conditions": conditions(facts, lines, folded),
+        "condition_counts": condition_counts(folded),
+        "lines": line_states(facts, lines),
+        "parcels": [parcel_document(position, state) for position, state in folded],
+        "milestones": _milestones(facts, status),
+        "sellers": sellers(facts, lines, positions),
+    }
 
 
 def _in_order(facts: OrderFacts) -> list[ParcelFacts]:
@@ -96,7 +91,7 @@ def _in_order(facts: OrderFacts) -> list[ParcelFacts]:
 
 def fold_parcel(
     key: str, facts: OrderFacts, parcel: ParcelFacts, histories: Mapping[str, History]
-) -> tuple[ParcelFacts, machine.ShipmentState]:
+) -> tuple[ParcelFacts, ShipmentState]:
     """Fold one parcel from the union of the histories of its keys (rule E4), each cut to this order's box."""
     readings: dict[tuple[str, str], Scan] = {}
     for shipment_key in parcel.keys:
@@ -107,10 +102,24 @@ def fold_parcel(
         claims = {**history.claims, (key, parcel.shipment): Claim(parcel.start, key, parcel.shipment)}
         visible = {scan.event_key for scan in scans_of(parcel.start, claims.values(), history.scans())}
         readings |= {at: scan for at, scan in history.readings.items() if at[0] in visible}
-    return parcel, machine.fold(merged(readings.items()), zone=facts.zone)
+    scans = merged(readings.items())
+    if parcel.is_return:
+        # The shop knows which way it travels; carriers call such a parcel outbound, and its end "delivered" (R6).
+        scans = [scan.model_copy(update={"leg": Leg.RETURN.value}) for scan in scans]
+    return parcel, machine.fold(scans, zone=facts.zone, route=_route(facts, parcel), overrides=parcel.overrides)
 
 
-def _position(parcel: ParcelFacts, state: machine.ShipmentState) -> ParcelPosition:
+def _route(facts: OrderFacts, parcel: ParcelFacts) -> Route | None:
+    """Return where a parcel goes, as far as the shop told: the way back ends where nobody told us."""
+    if facts.destination is None or parcel.is_return:
+        return None
+    goes_to = facts.destination
+    place = Place(city=goes_to.city, region=goes_to.region, country=goes_to.country, time_zone=goes_to.time_zone)
+    return Route(destination=place)
+
+
+def position_of(parcel: ParcelFacts, state: ShipmentState) -> ParcelPosition:
+    """Return where a parcel is: a withdrawn label that nobody scanned carries nothing."""
     scanned = state.first_physical is not None
     voided = parcel.voided is not None and not scanned
     return ParcelPosition(
@@ -118,130 +127,50 @@ def _position(parcel: ParcelFacts, state: machine.ShipmentState) -> ParcelPositi
         stage=Stage.CANCELLED if voided else state.stage,
         shipped=scanned or parcel.dispatched is not None,
         scanned=scanned,
+        leg=Leg.RETURN if parcel.is_return else state.leg,
+        arrived=any(reached.name is Milestone.DELIVERED for reached in state.milestones),
     )
 
 
-def _display(status: OrderState) -> Document:
+def _shown(status: OrderState, facts: OrderFacts) -> Document:
     words = ORDER_WORDS[status]
-    return {"status": words.status, "sentence": words.sentence, "next": words.next, "acts": words.acts}
+    numbers = any(parcel.number is not None for parcel in facts.parcels.values())
+    following = SHIPPED_WITHOUT_NUMBER if status is OrderState.SHIPPED and not numbers else words.next
+    display = {"status": words.status, "sentence": words.sentence, "next": following, "acts": words.acts}
+    return {"state": status.value, "display": display}
 
 
-def _collection(facts: OrderFacts, lines: Mapping[str, Mapping[Bucket, int]]) -> Document | None:
-    waiting = any(buckets.get(Bucket.READY) for buckets in lines.values())
-    last = facts.ready.last
-    if not waiting or last is None or not isinstance(last.event, ReadyToCollect):
-        return None
-    until = last.event.until
+def _plan(facts: OrderFacts) -> Document:
+    """Return what was ordered how, what is promised, and which orders belong to this one."""
+    placed, promise = facts.placed, facts.promise
+    before = facts.promises[-2].window if len(facts.promises) > 1 else None
     return {
-        "store": last.event.store,
-        "until": None if until is None else utc_text(until),
-        "hours": last.event.hours,
+        "placed_at": None if placed is None else utc_text(placed.occurred_at),
+        "delivery_method": None if placed is None else placed.delivery_method,
+        "time_zone": facts.zone,
+        "promised": None if promise is None or promise.window is None else plain(promise.window),
+        "promised_before": None if before is None else plain(before),
+        "replaces": None if placed is None else placed.replaces,
+        "replacement": facts.replacement,
     }
 
 
-def _order_conditions(states: Sequence[machine.ShipmentState]) -> list[str]:
-    names = {name for state in states for name in state.conditions}
-    return [badge for badge, shown in (("delayed", "delayed" in names), ("exception", names & _EXCEPTIONS)) if shown]
-
-
-def _lines(facts: OrderFacts, buckets: Mapping[str, Mapping[Bucket, int]]) -> list[Document]:
-    if facts.placed is None:
-        assert UNPLACED in buckets  # noqa: S101 - the stand-in line is never shown
-        return []
-    return [
-        {
-            "line": line.line,
-            "name": line.name,
-            "sku": line.sku,
-            "seller": line.seller,
-            "fulfilled_from": line.fulfilled_from,
-            "ordered": line.quantity,
-            "buckets": {bucket.value: count for bucket, count in buckets[line.line].items()},
-        }
-        for line in facts.placed.lines
-    ]
-
-
-def _parcel(parcel: ParcelFacts, state: machine.ShipmentState, position: ParcelPosition) -> Document:
-    window = state.window.window if state.window is not None else None
-    return {
-        "shipment": parcel.shipment,
-        "key": parcel.key,
-        "carrier": parcel.carrier,
-        "carrier_name": _carrier_name(parcel),
-        "service": parcel.service,
-        "number": parcel.number,
-        "tracking_page": None if parcel.number is None else carrier_page(parcel.carrier, parcel.number),
-        "pieces": parcel.pieces,
-        "stage": position.stage.value,
-        "leg": state.leg.value,
-        "substatus": state.substatus,
-        "conditions": [
-            {"name": name, "since": machine.instant(scan).isoformat(), "event_key": scan.event_key}
-            for name, scan in sorted(state.conditions.items())
-        ],
-        "lines": [{"line": entry.line, "quantity": entry.quantity} for entry in parcel.lines],
-        "window": None if window is None else _plain(window),
-        "pod": list(state.pod),
-        "dispatched": parcel.dispatched is not None,
-        "last_scan": None if state.last is None else _last_scan(state.last),
-        "milestones": _parcel_milestones(parcel, state),
-    }
-
-
-def _carrier_name(parcel: ParcelFacts) -> str:
-    """Return the name people read: ours for a carrier we know, else the name as the shop wrote it."""
-    named = None if is_known(parcel.carrier) else parcel.carrier_as_given
-    return named or carrier_name(parcel.carrier)
-
-
-def _last_scan(scan: Scan) -> Document:
-    return {
-        "at": machine.instant(scan).isoformat(),
-        "time_precision": scan.time_precision,
-        "time_kind": scan.time_kind,
-        "stage": scan.stage,
-        "substatus": scan.substatus,
-        "description": scan.description,
-        "place": None if scan.place is None else _plain(scan.place),
-    }
-
-
-def _parcel_milestones(parcel: ParcelFacts, state: machine.ShipmentState) -> list[Document]:
-    """Return the milestones of a parcel; "shipped" is the dispatch or the first physical scan, whichever came first."""
-    reached = list(state.milestones)
-    if parcel.dispatched is not None:
-        scanned = [entry for entry in reached if entry.name is Milestone.SHIPPED]
-        stored = parcel.dispatched
-        dispatch = machine.Reached(Milestone.SHIPPED, None, stored.key, stored.event.occurred_at.astimezone(UTC))
-        told = [entry for entry in (dispatch, *scanned) if not entry.inferred]
-        first = min(told, key=lambda entry: (entry.at, entry.event_key))
-        reached = [first, *(entry for entry in reached if entry.name is not Milestone.SHIPPED)]
-    return [_milestone(entry, occasion=entry.occasion or parcel.shipment) for entry in reached]
-
-
-def _milestone(entry: machine.Reached, *, occasion: str) -> Document:
-    return {
-        "name": entry.name.value,
-        "occasion": occasion,
-        "event_key": entry.event_key,
-        "at": entry.at.isoformat(),
-        "inferred": entry.inferred,
-    }
-
-
-def _order_milestones(facts: OrderFacts, status: OrderState) -> list[Document]:
-    reached: list[tuple[Milestone, StoredEvent | None]] = [
+def _milestones(facts: OrderFacts, status: OrderState) -> list[Document]:
+    reached: Sequence[tuple[Milestone, StoredEvent | None]] = (
         (Milestone.CONFIRMED, _confirming(facts)),
         (Milestone.READY_TO_COLLECT, facts.ready.first),
         (Milestone.COLLECTED, facts.collected.first),
         (Milestone.CANCELLED, facts.cancelled.last if status is OrderState.CANCELLED else None),
-    ]
+    )
     return [
-        _milestone(machine.Reached(name, None, stored.key, stored.event.occurred_at.astimezone(UTC)), occasion="order")
+        milestone(Reached(name, None, stored.key, _utc(stored)), occasion="order")
         for name, stored in reached
         if stored is not None
     ]
+
+
+def _utc(stored: StoredEvent) -> datetime:
+    return stored.event.occurred_at.astimezone(UTC)
 
 
 def _confirming(facts: OrderFacts) -> StoredEvent | None:
@@ -249,8 +178,3 @@ def _confirming(facts: OrderFacts) -> StoredEvent | None:
     if facts.placed is None or facts.payment_open:
         return None
     return facts.payment if facts.placed.payment_awaited and facts.payment is not None else facts.placed_event
-
-
-def _plain(model: Any) -> Document:
-    plain: Document = model.model_dump(mode="json")
-    return plain

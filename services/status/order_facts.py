@@ -1,90 +1,45 @@
-"""What an order's own events say, before any scan: lines, payment, warehouse steps, parcels and their keys. Pure.
+"""What an order's own events say, before any scan: lines, payment, promises, warehouse and store steps, returns. Pure.
 
 An order is folded from all its events, sorted by what they say (`occurred_at`, kind rank, source, id), so arrival order
 never matters. Two contents under one id count as one event: the smaller content hash (docs/engine-rules.md, step 2).
+Parcels have their own file (`parcel_facts.py`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
-from schemas.carriers import canonical_carrier
-from schemas.keys import clean_number, reference_key, shipment_key
 from schemas.order_events import (
-    EVENT_TYPES,
+    AddressChanged,
+    Backordered,
     Cancelled,
     Collected,
-    Dispatched,
+    CollectionExpired,
+    CollectionExtended,
+    Destination,
+    Erased,
+    Line,
     LineQuantity,
-    OrderEvent,
+    LinesEdited,
+    OnHold,
     Packed,
     PaymentConfirmed,
     PaymentFailed,
     PickingStarted,
     Placed,
+    PromiseChanged,
     ReadyToCollect,
-    ShipmentCorrected,
-    ShipmentCreated,
-    ShipmentVoided,
-)  # fmt: skip
+    Released,
+    Replaced,
+    Returned,
+    ReturnRequested,
+    TimeReached,
+    Window,
+)
+from services.status.parcel_facts import UNKNOWN_CARRIER, ParcelFacts, StoredEvent, gather_parcels
 
-_RANK: Final = {name: rank for rank, name in enumerate(EVENT_TYPES)}
-UNKNOWN_CARRIER: Final = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """One order event with its identity and the hash of its content."""
-
-    source: str
-    id: str
-    event: OrderEvent
-    content: str
-
-    @property
-    def key(self) -> str:
-        """The event's key in states and milestones."""
-        return f"{self.source}#{self.id}"[:200]
-
-    @property
-    def position(self) -> tuple[datetime, int, str, str]:
-        """Where the event stands in the fold."""
-        return self.event.occurred_at, _RANK.get(self.event.type, len(_RANK)), self.source, self.id
-
-
-@dataclass(slots=True)
-class ParcelFacts:
-    """One shipment as the shop describes it, after all corrections."""
-
-    shipment: str
-    created: StoredEvent
-    carrier: str
-    carrier_as_given: str
-    service: str | None
-    number: str | None
-    pieces: int
-    lines: tuple[LineQuantity, ...]
-    references: dict[str, str]
-    voided: StoredEvent | None = None
-    dispatched: StoredEvent | None = None
-
-    @property
-    def start(self) -> datetime:
-        """Where the order's claim on the parcel's keys starts (rule E3)."""
-        return self.created.event.occurred_at
-
-    @property
-    def key(self) -> str | None:
-        """The shipment key, or None while no readable number is known."""
-        return None if self.number is None else shipment_key(self.carrier, self.number)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """All keys whose histories this parcel reads (rule E4)."""
-        references = (reference_key(kind, value) for kind, value in sorted(self.references.items()))
-        return tuple(key for key in (self.key, *references) if key is not None)
+__all__ = ["UNKNOWN_CARRIER", "OrderFacts", "ParcelFacts", "Promise", "Quantities", "StoredEvent", "gather", "unite"]
 
 
 @dataclass(slots=True)
@@ -109,6 +64,24 @@ class Quantities:
         """Return how many of `ordered` units of a line are spoken of."""
         return ordered if self.everything is not None else min(ordered, self.per_line.get(line, 0))
 
+    def forget(self, lines: Iterable[LineQuantity] = ()) -> None:
+        """Take back what was said of these lines, or of everything."""
+        named = tuple(lines)
+        for entry in named:
+            self.per_line[entry.line] = max(0, self.per_line[entry.line] - entry.quantity)
+        if not named:
+            self.everything = None
+            self.per_line.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the customer was promised, and the event that did."""
+
+    made_by: StoredEvent
+    window: Window | None
+    """None: nothing is promised any more."""
+
 
 @dataclass(slots=True)
 class OrderFacts:
@@ -116,16 +89,41 @@ class OrderFacts:
 
     placed: Placed | None = None
     placed_event: StoredEvent | None = None
+    edited: LinesEdited | None = None
+    """The newest edit of the lines."""
+    destination: Destination | None = None
+    promises: list[Promise] = field(default_factory=list)
     payment: StoredEvent | None = None
     """The last payment event."""
+    hold: StoredEvent | None = None
+    """The hold in force."""
+    released: StoredEvent | None = None
+    """The last release."""
+    backordered: Quantities = field(default_factory=Quantities)
     picking: Quantities = field(default_factory=Quantities)
     packed: Quantities = field(default_factory=Quantities)
     ready: Quantities = field(default_factory=Quantities)
+    collection_until: datetime | None = None
+    expired: Quantities = field(default_factory=Quantities)
+    """Units that waited in vain at the store."""
     collected: Quantities = field(default_factory=Quantities)
     cancelled: Quantities = field(default_factory=Quantities)
+    return_requested: Quantities = field(default_factory=Quantities)
+    returned: Quantities = field(default_factory=Quantities)
+    replacement: str | None = None
+    erased: StoredEvent | None = None
     parcels: dict[str, ParcelFacts] = field(default_factory=dict)
     dispatched_all: StoredEvent | None = None
     """The first dispatch before any shipment was created: the whole order left, its numbers follow."""
+    times: list[StoredEvent] = field(default_factory=list)
+    """Time events (rule E15)."""
+
+    @property
+    def lines(self) -> tuple[Line, ...] | None:
+        """The lines as they are now; None while nobody has told them."""
+        if self.edited is not None:
+            return self.edited.lines
+        return None if self.placed is None else self.placed.lines
 
     @property
     def payment_open(self) -> bool:
@@ -135,12 +133,23 @@ class OrderFacts:
         return self.placed is not None and self.placed.payment_awaited
 
     @property
+    def free(self) -> StoredEvent | None:
+        """The event since which nothing holds the warehouse back; None while something does."""
+        if self.payment_open or self.hold is not None:
+            return None
+        events = [one for one in (self.payment or self.placed_event, self.released) if one is not None]
+        return max(events, key=lambda stored: stored.position, default=None)
+
+    @property
+    def promise(self) -> Promise | None:
+        """The promise that holds."""
+        return self.promises[-1] if self.promises and self.promises[-1].window is not None else None
+
+    @property
     def zone(self) -> str | None:
         """The IANA zone of the destination, else of the order."""
-        if self.placed is None:
-            return None
-        destination = self.placed.destination
-        return (destination.time_zone if destination is not None else None) or self.placed.time_zone
+        known = self.destination.time_zone if self.destination is not None else None
+        return known or (None if self.placed is None else self.placed.time_zone)
 
 
 def unite(events: Iterable[StoredEvent]) -> list[StoredEvent]:
@@ -157,32 +166,87 @@ def gather(events: Iterable[StoredEvent]) -> OrderFacts:
     """Return the facts of an order from the set of its events."""
     facts, ordered = OrderFacts(), unite(events)
     for stored in ordered:
-        _note_order(facts, stored)
-    for stored in ordered:
-        _note_parcel(facts, stored)
-    for stored in ordered:
-        _note_change_of_parcel(facts, stored)
+        _note_plan(facts, stored)
+        _note_hindrance(facts, stored)
+        _note_work(facts, stored)
+        _note_return(facts, stored)
+    parcels = gather_parcels(ordered)
+    facts.parcels, facts.dispatched_all = parcels.known, parcels.dispatched_all
     return facts
 
 
-def _note_order(facts: OrderFacts, stored: StoredEvent) -> None:
+def _note_plan(facts: OrderFacts, stored: StoredEvent) -> None:
+    """Note what was ordered, where it goes, and when it is promised."""
     match stored.event:
         case Placed() as placed if facts.placed is None:
             facts.placed, facts.placed_event = placed, stored
+            facts.destination = facts.destination or placed.destination
+            if placed.promised is not None:
+                facts.promises.append(Promise(stored, placed.promised))
+        case LinesEdited() as edited:
+            facts.edited = edited
+        case AddressChanged(destination=destination):
+            facts.destination = destination
+        case PromiseChanged(promised=promised):
+            facts.promises.append(Promise(stored, promised))
+        case _:
+            pass  # an event of a later version is kept and moves nothing
+
+
+def _note_hindrance(facts: OrderFacts, stored: StoredEvent) -> None:
+    """Note what holds the order back, and what no longer does."""
+    match stored.event:
         case PaymentConfirmed() | PaymentFailed():
             facts.payment = stored
+        case OnHold():
+            facts.hold = stored
+        case Released():
+            facts.hold, facts.released = None, stored
+        case Backordered(lines=lines):
+            facts.backordered.add(stored, lines)
+        case TimeReached():
+            facts.times.append(stored)
+        case _:
+            pass
+
+
+def _note_work(facts: OrderFacts, stored: StoredEvent) -> None:
+    """Note what warehouse and store did with the units."""
+    match stored.event:
         case PickingStarted(lines=lines):
             facts.picking.add(stored, lines)
         case Packed(lines=lines):
             facts.packed.add(stored, lines)
-        case ReadyToCollect(lines=lines):
+        case ReadyToCollect(lines=lines, until=until):
             facts.ready.add(stored, lines)
+            facts.collection_until = until
+            facts.expired.forget(lines)
+        case CollectionExtended(until=until):
+            facts.collection_until = until
+            facts.expired.forget()
+        case CollectionExpired(lines=lines):
+            facts.expired.add(stored, lines or _all_that_was_ready(facts))
         case Collected(lines=lines):
             facts.collected.add(stored, lines or _all_that_was_ready(facts))
         case Cancelled(lines=lines):
             facts.cancelled.add(stored, lines)
         case _:
-            pass  # parcels follow; an event of a later version is kept and moves nothing
+            pass
+
+
+def _note_return(facts: OrderFacts, stored: StoredEvent) -> None:
+    """Note what comes back, what takes its place, and the end of all data."""
+    match stored.event:
+        case ReturnRequested(lines=lines):
+            facts.return_requested.add(stored, lines)
+        case Returned(lines=lines):
+            facts.returned.add(stored, lines)
+        case Replaced(replacement=replacement):
+            facts.replacement = replacement
+        case Erased():
+            facts.erased = facts.erased or stored
+        case _:
+            pass
 
 
 def _all_that_was_ready(facts: OrderFacts) -> tuple[LineQuantity, ...]:
@@ -191,78 +255,3 @@ def _all_that_was_ready(facts: OrderFacts) -> tuple[LineQuantity, ...]:
         return ()
     waiting = {line: count - facts.collected.per_line.get(line, 0) for line, count in facts.ready.per_line.items()}
     return tuple(LineQuantity(line=line, quantity=max(count, 0)) for line, count in waiting.items())
-
-
-def _note_parcel(facts: OrderFacts, stored: StoredEvent) -> None:
-    if not isinstance(stored.event, ShipmentCreated) or stored.event.shipment in facts.parcels:
-        return
-    event = stored.event
-    facts.parcels[event.shipment] = ParcelFacts(
-        shipment=event.shipment,
-        created=stored,
-        carrier=_slug(event.carrier),
-        carrier_as_given=event.carrier,
-        service=event.service,
-        number=_number(event.number),
-        pieces=event.pieces,
-        lines=event.lines,
-        references=_readable(event.references),
-    )
-
-
-def _note_change_of_parcel(facts: OrderFacts, stored: StoredEvent) -> None:
-    match stored.event:
-        case ShipmentCorrected(shipment=shipment) as event if (parcel := facts.parcels.get(shipment)) is not None:
-            if event.carrier is not None:
-                parcel.carrier, parcel.carrier_as_given = _slug(event.carrier), event.carrier
-            parcel.number = parcel.number if event.number is None else _number(event.number)
-            parcel.references = parcel.references if event.references is None else _readable(event.references)
-        case ShipmentVoided(shipment=shipment) if (parcel := facts.parcels.get(shipment)) is not None:
-            parcel.voided = parcel.voided or stored
-        case Dispatched(shipment=None):
-            _dispatch_all(facts, stored)
-        case Dispatched(shipment=str() as shipment) if (parcel := facts.parcels.get(shipment)) is not None:
-            parcel.dispatched = parcel.dispatched or stored
-        case _:
-            pass
-
-
-def _dispatch_all(facts: OrderFacts, stored: StoredEvent) -> None:
-    """Note a dispatch that names no shipment: everything that had been created by then left the warehouse.
-
-    Where nothing had been created, the whole order left, and what is created later only brings the numbers: that must
-    not take "shipped" back.
-    """
-    at = stored.event.occurred_at
-    created = [parcel for parcel in facts.parcels.values() if parcel.start <= at and parcel.voided is None]
-    if not created:
-        facts.dispatched_all = facts.dispatched_all or stored
-    for parcel in created or facts.parcels.values():
-        if parcel.voided is None:
-            parcel.dispatched = parcel.dispatched or stored
-
-
-def _slug(carrier: str) -> str:
-    try:
-        return canonical_carrier(carrier)
-    except ValueError:
-        return UNKNOWN_CARRIER
-
-
-def _number(number: str | None) -> str | None:
-    """Return the cleaned number; None for one that cannot be read: the shop corrects it, the order goes on."""
-    try:
-        return None if number is None else clean_number(number)
-    except ValueError:
-        return None
-
-
-def _readable(references: Mapping[str, str]) -> dict[str, str]:
-    readable = {}
-    for kind, value in references.items():
-        try:
-            reference_key(kind, value)
-        except ValueError:
-            continue
-        readable[kind] = value
-    return readable

@@ -8,15 +8,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.order_events import MAX_PARCELS, ShipmentCreated
+from schemas.order_events import MAX_PARCELS, ReturnShipmentCreated, ShipmentCreated
 from schemas.scans import Scan
+from services.status.changes import change_of
 from services.status.claims import Claim
 from services.status.inputs import OrderIn, Refused, ScanIn
-from services.status.messages import change_of
 from services.status.order import Document, History, fold_order
 from services.status.order_facts import StoredEvent, gather
 
 CLAIM_KIND: Final = "claim"
+#: The mark of a version that comes from another machine and not from news.
+REREAD: Final = "reread"
+_CREATED: Final = (ShipmentCreated, ReturnShipmentCreated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class OrderRow:
     version: int = 0
     state: str | None = None
     document: Document | None = None
+    stale: bool = False
+    """Another version of the machine folded it (rule E6)."""
 
 
 @dataclass(slots=True)
@@ -73,6 +78,8 @@ class World:
 
     def apply(self, item: ScanIn | OrderIn) -> None:
         """Apply one record."""
+        for order in sorted(self._stale(item)):
+            self._reread(order, item)
         touched = self._apply_scan(item) if isinstance(item, ScanIn) else self._apply_event(item)
         for order in sorted(touched):
             self._publish(order, item)
@@ -111,9 +118,9 @@ class World:
         return {item.order} | self._renew_claims(item.order)
 
     def _too_many_parcels(self, events: Iterable[StoredEvent], item: OrderIn) -> bool:
-        if not isinstance(item.stored.event, ShipmentCreated):
+        if not isinstance(item.stored.event, _CREATED):
             return False
-        known = {stored.event.shipment for stored in events if isinstance(stored.event, ShipmentCreated)}
+        known = {stored.event.shipment for stored in events if isinstance(stored.event, _CREATED)}
         return len(known) >= MAX_PARCELS and item.stored.event.shipment not in known
 
     def _renew_claims(self, order: str) -> set[str]:
@@ -157,13 +164,29 @@ class World:
         self.next_n[shipment] = n + 1
         return n
 
-    def _publish(self, order: str, item: ScanIn | OrderIn) -> None:
+    def _stale(self, item: ScanIn | OrderIn) -> set[str]:
+        """Return the orders that a record can touch and that another machine folded: hardly ever any."""
+        stale = {order for order, row in self.orders.items() if row.stale and row.document is not None}
+        if not stale:
+            return stale
+        if isinstance(item, ScanIn):
+            return stale & {order for order, _ in self.histories[item.shipment].claims}
+        sharing = ({order for order, _ in history.claims} for history in self.histories.values())
+        return stale & {item.order}.union(*(orders for orders in sharing if item.order in orders))
+
+    def _reread(self, order: str, item: ScanIn | OrderIn) -> None:
+        """Publish what this machine reads differently as a version of its own, before the record: nobody is told."""
+        self.orders[order].stale = False
+        self._publish(order, item, marked=REREAD)
+
+    def _publish(self, order: str, item: ScanIn | OrderIn, *, marked: str | None = None) -> None:
         """Fold the order again and take a version if it shows something new."""
         row = self.orders[order]
         document = fold_order(order, self.events[order].values(), self.histories)
         if document == row.document:
             return
-        change = change_of(item, document, version=row.version + 1, previous=row.state)
+        change = change_of(item, document, version=row.version + 1, previous=row.document)
+        change = change if marked is None else {**change, "marked": marked}
         self.published.append(Published(order, document, change, item))
         row.version, row.state, row.document = row.version + 1, document["state"], document
 

@@ -15,6 +15,7 @@ from schemas.order_events import ORDER_EVENT
 from schemas.scans import SCAN, Scan
 from services.runtime.errors import Conflict
 from services.runtime.postgres import Connection
+from services.status import versions
 from services.status.claims import Claim
 from services.status.messages import Message
 from services.status.order import History
@@ -34,7 +35,8 @@ CREATE_ORDERS: Final = """
 insert into status.orders (order_key) select unnest($1::text[]) on conflict do nothing
 """
 LOCK_ORDERS: Final = """
-select order_key, version, state, doc from status.orders where order_key = any($1::text[]) order by order_key for update
+select order_key, version, state, doc, machine from status.orders where order_key = any($1::text[])
+order by order_key for update
 """
 READ_EVENTS: Final = """
 select order_key, source, id, content, body from status.order_event where order_key = any($1::text[])
@@ -72,7 +74,7 @@ where excluded.content < order_event.content
 """
 SAVE_ORDER: Final = """
 update status.orders set version = $2, state = $3, doc = $4, message = $5, message_headers = $6, message_ms = $7,
-    updated_at = now() where order_key = $1
+    machine = $8, updated_at = now() where order_key = $1
 """
 # Ids are drawn here, after every order lock is held, so that an order's rows stand in the order of its versions.
 APPEND_OUTBOX: Final = """
@@ -133,7 +135,10 @@ async def create_and_lock_orders(connection: Connection, orders: Sequence[str]) 
     rows = await connection.fetch(LOCK_ORDERS, orders)
     return {
         row["order_key"]: OrderRow(
-            row["version"], row["state"], None if row["doc"] is None else json.loads(row["doc"])
+            row["version"],
+            row["state"],
+            None if row["doc"] is None else json.loads(row["doc"]),
+            stale=row["machine"] != versions.MACHINE_VERSION,
         )
         for row in rows
     }  # fmt: skip
@@ -240,7 +245,15 @@ async def save_order(connection: Connection, order: str, row: OrderRow, newest: 
     document = json.dumps(row.document, ensure_ascii=False)
     headers = json.dumps(newest.headers)
     await connection.execute(
-        SAVE_ORDER, order, row.version, row.state, document, newest.value, headers, newest.timestamp_ms
+        SAVE_ORDER,
+        order,
+        row.version,
+        row.state,
+        document,
+        newest.value,
+        headers,
+        newest.timestamp_ms,
+        versions.MACHINE_VERSION,
     )
 
 

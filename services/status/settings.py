@@ -20,6 +20,10 @@ class StatusSection(Section):
     """How often the relay looks for new messages."""
     relay_batch: int = Field(default=500, ge=1, le=10_000)
     """Messages of one output partition that are sent at once at most."""
+    timer_poll_ms: int = Field(default=1000, ge=10, le=600_000)
+    """How often somebody looks whether a time that an order waits for has passed."""
+    timer_grace_s: float = Field(default=60, ge=0, le=86_400)
+    """How long after a change the earliest timer fires: a backlog is read first, so that no silence is told in vain."""
 
     @field_validator("api_keys")
     @classmethod

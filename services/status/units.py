@@ -1,121 +1,124 @@
 """Units: in which bucket each ordered unit is, and the order's state from that (docs/state-model.md). Pure.
 
 A unit is in exactly one bucket and the buckets of a line always add up to what was ordered. What the world has done
-(shipped, delivered, collected) outranks what was said (cancelled), which outranks what is prepared (ready, picking).
-One exception: a cancellation that names a line is believed before a parcel that names none, for nobody knows what is
-in that parcel.
+(shipped, delivered, collected, returned) outranks what was said (cancelled), which outranks what is prepared (ready,
+picking). One exception: a cancellation that names a line is believed before a parcel that names none, for nobody knows
+what is in that parcel.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from schemas.vocabulary import Bucket, OrderState, Stage
 from services.status.order_facts import OrderFacts, ParcelFacts
+from services.status.positions import ParcelPosition, shared_of
+from services.status.returns import Back, back_of, bring_back
 
 #: The line that stands for an order whose *placed* has not come yet: one unit a parcel.
 UNPLACED: Final = "*"
 
-#: Slowest first (docs/state-model.md): units without a named parcel stand where the slowest of their parcels stands.
-_SLOWEST_FIRST: Final = {
-    stage: rank
-    for rank, stage in enumerate(
-        (
-            Stage.ANNOUNCED, Stage.ACCEPTED, Stage.IN_TRANSIT, Stage.OUT_FOR_DELIVERY, Stage.AVAILABLE_FOR_PICKUP,
-            Stage.DELIVERED,
-        )
-    )
-}  # fmt: skip
+_WAITING: Final = (Bucket.OPEN, Bucket.PICKING, Bucket.READY)
+_ENDS: Final = (Bucket.DELIVERED, Bucket.COLLECTED, Bucket.RETURNED, Bucket.LOST)
 
-
-@dataclass(frozen=True, slots=True)
-class ParcelPosition:
-    """Where a parcel of the order is: the facts of the shop and the fold of its scans together."""
-
-    facts: ParcelFacts
-    stage: Stage
-    shipped: bool
-    """Dispatched by the warehouse, or scanned by somebody who held it."""
-    scanned: bool
-    """A physical scan exists."""
-
-    @property
-    def active(self) -> bool:
-        """Whether the parcel carries units: a cancelled label does not."""
-        return self.stage is not Stage.CANCELLED
-
-    @property
-    def open(self) -> bool:
-        """Whether something is still to come of it: the problems of the others are no order's any more."""
-        return self.active and self.stage is not Stage.DELIVERED
-
-    @property
-    def bucket(self) -> Bucket | None:
-        """Where its units are; None while it has not left: a label alone moves nothing."""
-        if not self.shipped:
-            return None
-        return Bucket.DELIVERED if self.stage is Stage.DELIVERED else Bucket.SHIPPED
-
+#: What is one for all units together, first match wins: every unit in one of these buckets.
+_ALL_IN: Final[tuple[tuple[tuple[Bucket, ...], OrderState], ...]] = (
+    ((Bucket.COLLECTED,), OrderState.COLLECTED),
+    ((Bucket.DELIVERED, Bucket.COLLECTED), OrderState.DELIVERED),
+    ((Bucket.RETURNED,), OrderState.RETURNED),
+    ((Bucket.LOST,), OrderState.LOST),
+    (tuple(bucket for bucket in _ENDS if bucket is not Bucket.LOST), OrderState.PARTIALLY_RETURNED),
+    (_ENDS, OrderState.CLOSED_SHORT),
+    ((*_ENDS, Bucket.RETURNING), OrderState.RETURNING),
+)
 
 Buckets = dict[Bucket, int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """The parcels that carry units, read once: 500 lines look into 200 parcels of 500 lines each."""
+
+    parcels: Sequence[tuple[Bucket | None, Mapping[str, int]]]
+    """Where each is, and what it names; those that left come first: a label that was never used must not hold the
+    units of the parcel that replaced it."""
+    shared: Bucket | None
+    back: Back
+
+    def of(self, line: str) -> Iterator[tuple[Bucket | None, int]]:
+        """Give the units of a line that each parcel names."""
+        return ((bucket, named[line]) for bucket, named in self.parcels if line in named)
+
+
 def buckets_of(facts: OrderFacts, positions: Sequence[ParcelPosition]) -> dict[str, Buckets]:
     """Return, per line id, how many units are in each bucket; empty buckets are left out."""
-    active = [position for position in positions if position.active]
-    if facts.placed is None:
-        return {UNPLACED: _one_unit_a_parcel(facts, active)}
-    # Parcels that left come first: a label that was never used must not hold the units of the parcel that replaced it.
-    # Counted once: 500 lines look into 200 parcels of 500 lines each.
-    carried = [(one, _named(one.facts)) for one in sorted(active, key=lambda position: position.bucket is None)]
-    return {line.line: _line_buckets(facts, carried, line.line, ordered=line.quantity) for line in facts.placed.lines}
+    active = [position for position in positions if position.active and not position.facts.is_return]
+    back = back_of(positions, by_line=facts.lines is not None)
+    parcels = sorted(((one.bucket, _named(one.facts)) for one in active), key=lambda parcel: parcel[0] is None)
+    load = _Load(parcels, shared_of(active).bucket, back)
+    if facts.lines is None:
+        return {UNPLACED: _one_unit_a_parcel(facts, load)}
+    return {line.line: _line_buckets(facts, load, line.line, ordered=line.quantity) for line in facts.lines}
 
 
-def order_state(facts: OrderFacts, lines: Mapping[str, Buckets], positions: Sequence[ParcelPosition]) -> OrderState:
+def order_state(
+    facts: OrderFacts, lines: Mapping[str, Mapping[Bucket, int]], positions: Sequence[ParcelPosition]
+) -> OrderState:
     """Return the order's state, first match wins, over the active units (ordered less cancelled)."""
     total: Buckets = {}
     for buckets in lines.values():
         for bucket, count in buckets.items():
             total[bucket] = total.get(bucket, 0) + count
     units = sum(total.values()) - total.get(Bucket.CANCELLED, 0)
-    arrived = total.get(Bucket.DELIVERED, 0) + total.get(Bucket.COLLECTED, 0)
-    waiting = sum(total.get(bucket, 0) for bucket in (Bucket.OPEN, Bucket.PICKING, Bucket.READY))
     if units == 0:
         return OrderState.CANCELLED
-    if facts.payment_open and waiting == units:
+    if facts.hold is not None and _count(total, _WAITING):
+        return OrderState.ON_HOLD
+    if facts.payment_open and _count(total, _WAITING) == units:
         return OrderState.AWAITING_PAYMENT
-    if arrived:
-        return _arrived(total, units, arrived)
-    return _under_way(total, units, [position for position in positions if position.active and position.shipped])
+    outbound = [position for position in positions if position.active and not position.facts.is_return]
+    ended = _ended(total, units, differ=shared_of(outbound).ends_differ)
+    return ended or _under_way(total, units, outbound)
 
 
-def _arrived(total: Buckets, units: int, arrived: int) -> OrderState:
-    if total.get(Bucket.COLLECTED, 0) == units:
-        return OrderState.COLLECTED
-    return OrderState.DELIVERED if arrived == units else OrderState.PARTIALLY_DELIVERED
+def _ended(total: Buckets, units: int, *, differ: bool) -> OrderState | None:
+    """Return the state of an order whose units are all at an end or on their way back, else None.
+
+    `differ`: parcels without lines came to different ends; nobody knows which units went which way.
+    """
+    pure = {OrderState.RETURNED, OrderState.LOST} if differ else set()
+    matching = (state for buckets, state in _ALL_IN if _count(total, buckets) == units and state not in pure)
+    return next(matching, None)
 
 
-def _under_way(total: Buckets, units: int, moving: Sequence[ParcelPosition]) -> OrderState:
-    stages = {position.stage for position in moving}
-    shipped = total.get(Bucket.SHIPPED, 0)
-    if Stage.OUT_FOR_DELIVERY in stages:
-        return OrderState.OUT_FOR_DELIVERY
-    if Stage.AVAILABLE_FOR_PICKUP in stages or total.get(Bucket.READY, 0):
-        return OrderState.READY_TO_COLLECT
-    if shipped == units:
-        return OrderState.IN_TRANSIT if any(position.scanned for position in moving) else OrderState.SHIPPED
-    if shipped:
-        return OrderState.PARTIALLY_SHIPPED
-    return OrderState.PICKING if total.get(Bucket.PICKING, 0) else OrderState.PROCESSING
+def _under_way(total: Buckets, units: int, outbound: Sequence[ParcelPosition]) -> OrderState:
+    stages = {position.stage for position in outbound if position.bucket is Bucket.SHIPPED}
+    gone = units - _count(total, _WAITING)
+    some: tuple[tuple[bool, OrderState], ...] = (
+        (_count(total, (Bucket.DELIVERED, Bucket.COLLECTED)) > 0, OrderState.PARTIALLY_DELIVERED),
+        (Stage.OUT_FOR_DELIVERY in stages, OrderState.OUT_FOR_DELIVERY),
+        (Stage.AVAILABLE_FOR_PICKUP in stages or total.get(Bucket.READY, 0) > 0, OrderState.READY_TO_COLLECT),
+        (Stage.ATTEMPTED in stages, OrderState.ATTEMPTED),
+        (total.get(Bucket.RETURNING, 0) > 0, OrderState.RETURNING),
+        (gone == units and any(position.scanned for position in outbound), OrderState.IN_TRANSIT),
+        (gone == units, OrderState.SHIPPED),
+        (gone > 0, OrderState.PARTIALLY_SHIPPED),
+        (total.get(Bucket.PICKING, 0) > 0, OrderState.PICKING),
+    )
+    return next((state for holds, state in some if holds), OrderState.PROCESSING)
 
 
-def _one_unit_a_parcel(facts: OrderFacts, active: Sequence[ParcelPosition]) -> Buckets:
+def _count(counts: Mapping[Bucket, int], buckets: Sequence[Bucket]) -> int:
+    return sum(counts.get(bucket, 0) for bucket in buckets)
+
+
+def _one_unit_a_parcel(facts: OrderFacts, load: _Load) -> Buckets:
     counts: Buckets = {}
-    for position in active:
-        if position.bucket is not None:
-            _put(counts, position.bucket, 1)
-    units = max(len(active), 1)
-    return _with_the_rest(facts, active, counts, line=UNPLACED, ordered=units)
+    for bucket, _ in load.parcels:
+        if bucket is not None:
+            _put(counts, bucket, 1)
+    units = max(len(load.parcels), 1)
+    return _with_the_rest(facts, load, counts, line=UNPLACED, ordered=units)
 
 
 def _named(parcel: ParcelFacts) -> dict[str, int]:
@@ -125,49 +128,38 @@ def _named(parcel: ParcelFacts) -> dict[str, int]:
     return units
 
 
-def _line_buckets(
-    facts: OrderFacts, carried: Sequence[tuple[ParcelPosition, Mapping[str, int]]], line: str, *, ordered: int
-) -> Buckets:
-    active = [position for position, _ in carried]
+def _line_buckets(facts: OrderFacts, load: _Load, line: str, *, ordered: int) -> Buckets:
     counts: Buckets = {}
     left = ordered
     labelled = 0
-    for position, named in carried:
-        units = min(named.get(line, 0), left - labelled)
-        if position.bucket is None:
+    for bucket, named in load.of(line):
+        units = min(named, left - labelled)
+        if bucket is None:
             labelled += units
             continue
-        _put(counts, position.bucket, units)
+        _put(counts, bucket, units)
         left -= units
     cancelled = min(left, facts.cancelled.per_line.get(line, 0))
     _put(counts, Bucket.CANCELLED, cancelled)
-    shared = _shared_bucket(active)
-    if shared is not None:
-        _put(counts, shared, left - cancelled - labelled)
-    return _with_the_rest(facts, active, counts, line=line, ordered=ordered)
+    if load.shared is not None:
+        _put(counts, load.shared, left - cancelled - labelled)
+    return _with_the_rest(facts, load, counts, line=line, ordered=ordered)
 
 
-def _shared_bucket(active: Sequence[ParcelPosition]) -> Bucket | None:
-    """Return where the units that no parcel names stand: with the slowest parcel that names no lines."""
-    without_lines = [position for position in active if not position.facts.lines]
-    if not without_lines:
-        return None
-    slowest = min(without_lines, key=lambda position: (position.shipped, _SLOWEST_FIRST[position.stage]))
-    return slowest.bucket
-
-
-def _with_the_rest(
-    facts: OrderFacts, active: Sequence[ParcelPosition], counts: Buckets, *, line: str, ordered: int
-) -> Buckets:
+def _with_the_rest(facts: OrderFacts, load: _Load, counts: Buckets, *, line: str, ordered: int) -> Buckets:
     """Put what no parcel carries where the shop's word puts it: the done before the cancelled before the prepared."""
     left = ordered - sum(counts.values())
     collected = facts.collected.of(line, left)
     _put(counts, Bucket.COLLECTED, collected)
     left -= collected
-    ready = min(left, max(facts.ready.of(line, ordered) - collected, 0))
-    if facts.dispatched_all is not None and (active or not facts.parcels):
-        _put(counts, Bucket.SHIPPED, left - ready)  # tracking follows
-        left = ready
+    expired = facts.expired.of(line, left)
+    ready = min(left - expired, max(facts.ready.of(line, ordered) - collected - expired, 0))
+    if facts.dispatched_all is not None and (load.parcels or not _outbound(facts)):
+        _put(counts, Bucket.SHIPPED, left - ready - expired)  # tracking follows
+        left = ready + expired
+    bring_back(counts, facts.returned, load.back, line=line)
+    _put(counts, Bucket.RETURNED, expired)
+    left -= expired
     if facts.cancelled.everything is not None:
         _put(counts, Bucket.CANCELLED, left)
         return counts
@@ -176,6 +168,10 @@ def _with_the_rest(
     _put(counts, Bucket.PICKING, picking)
     _put(counts, Bucket.OPEN, left - ready - picking)
     return counts
+
+
+def _outbound(facts: OrderFacts) -> bool:
+    return any(not parcel.is_return for parcel in facts.parcels.values())
 
 
 def _picked(facts: OrderFacts, counts: Buckets, *, line: str, ordered: int) -> int:

@@ -14,7 +14,7 @@ from schemas.vocabulary import Leg, ScanKind, Stage
 from services.status.machine import Verdict
 from services.status.web import phrases
 from services.status.web.moments import Clock, Moment
-from services.status.words import PARCEL_WORDS
+from services.status.words import NOTICES, ON_ITS_WAY_BACK, PARCEL_WORDS, SHIPPED_WITHOUT_SCAN, Notice
 
 #: So many entries are open on the page; the rest of `MOST_ENTRIES` unfolds, and what is older is left out and said so.
 OPEN_ENTRIES: Final = 20
@@ -72,7 +72,7 @@ class ParcelView:
     page: str | None
     contents: tuple[Content, ...]
     pieces: int
-    notices: tuple[phrases.Notice, ...]
+    notices: tuple[Notice, ...]
     expected: Expected | None
     last_news: str | None
     entries: tuple[Entry, ...]
@@ -132,14 +132,14 @@ def line_name(line: LineState | None) -> str:
 
 def _status(parcel: Parcel) -> str:
     if parcel.leg == Leg.RETURN and parcel.stage != Stage.RETURNED:
-        return "On its way back"
+        return ON_ITS_WAY_BACK
     if parcel.stage == Stage.ANNOUNCED and parcel.dispatched:
-        return "Shipped, not scanned yet"
+        return SHIPPED_WITHOUT_SCAN
     return _stage_words(parcel.stage)
 
 
 def _stage_words(stage: str) -> str:
-    return PARCEL_WORDS[Stage(stage)] if stage in PARCEL_WORDS else phrases.readable(stage)
+    return PARCEL_WORDS[Stage(stage)].status if stage in PARCEL_WORDS else phrases.readable(stage)
 
 
 def _mood(parcel: Parcel) -> str:
@@ -171,8 +171,8 @@ def _details(parcel: Parcel, verdicts: Sequence[Verdict], clock: Clock) -> tuple
     return tuple(text for text in found if text is not None)
 
 
-def _notice(name: str) -> phrases.Notice:
-    return phrases.NOTICES.get(name) or phrases.Notice(phrases.readable(name), "The carrier reported this.")
+def _notice(name: str) -> Notice:
+    return NOTICES.get(name) or Notice(phrases.readable(name), "The carrier reported this.")
 
 
 def _nothing_yet(parcel: Parcel) -> str:
@@ -193,7 +193,7 @@ def _entry(verdict: Verdict, clock: Clock) -> Entry:
     scan = verdict.scan
     title = _stage_words(scan.stage) if scan.stage is not None else scan.description or "Update from the carrier"
     if scan.leg == Leg.RETURN and scan.stage is not None and scan.stage != Stage.RETURNED:
-        title = "On its way back"
+        title = ON_ITS_WAY_BACK
     words = scan.description
     return Entry(
         title=title,

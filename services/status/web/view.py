@@ -12,11 +12,13 @@ from schemas.order_events import ReadyToCollect, ShipmentCreated
 from schemas.order_status import Collection, LineState, OrderStatus
 from schemas.vocabulary import OrderState, Stage
 from services.status.machine import Verdict
+from services.status.notices import ORDER_NOTICES
 from services.status.order_facts import StoredEvent
 from services.status.web import phrases
 from services.status.web.moments import Clock, Moment
 from services.status.web.parcel_view import Entry, Expected, ParcelView, awaited, expected, line_name, parcel_view
 from services.status.web.steps import CLICK_AND_COLLECT, Step, steps
+from services.status.words import BUCKET_WORDS
 
 _NO_LONGER_AWAITED: Final = phrases.FINISHED | {OrderState.READY_TO_COLLECT}
 
@@ -39,6 +41,15 @@ class LineView:
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class SellerView:
+    """One seller's part of a marketplace order, and whom to ask about it."""
+
+    name: str
+    status: str
+    help: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingView:
     """All that the template may use."""
@@ -58,6 +69,7 @@ class TrackingView:
     parcels: tuple[ParcelView, ...]
     no_parcels: str | None
     lines: tuple[LineView, ...]
+    sellers: tuple[SellerView, ...]
     history: tuple[Entry, ...]
     live: bool
     """More is to come: the page asks again by itself."""
@@ -93,6 +105,7 @@ def tracking_view(
         parcels=tuple(sorted(parcels, key=lambda parcel: not parcel.is_open)),
         no_parcels=None if parcels else _no_parcels(status),
         lines=tuple(_line(line) for line in status.lines),
+        sellers=tuple(SellerView(one.seller or "The shop", one.status, one.help) for one in status.sellers),
         history=_history(events, clock),
         live=status.state not in phrases.FINISHED,
         as_of=clock.of(clock.now),
@@ -110,7 +123,7 @@ def _summary(status: OrderStatus) -> str | None:
 
 
 def _badge(name: str) -> str:
-    return {"delayed": "Delayed", "exception": "Needs attention"}.get(name) or phrases.readable(name)
+    return ORDER_NOTICES.get(name) or phrases.readable(name)
 
 
 def _expected(status: OrderStatus, histories: Mapping[str, Sequence[Verdict]], clock: Clock) -> tuple[Expected, ...]:
@@ -143,9 +156,9 @@ def _no_parcels(status: OrderStatus) -> str | None:
 
 
 def _line(line: LineState) -> LineView:
-    order = [bucket for bucket in phrases.BUCKETS if line.buckets.get(bucket)]
-    order += [bucket for bucket in line.buckets if bucket not in phrases.BUCKETS]
-    words = {bucket: phrases.BUCKETS.get(bucket) or phrases.readable(bucket).lower() for bucket in order}
+    order = [bucket for bucket in BUCKET_WORDS if line.buckets.get(bucket)]
+    order += [bucket for bucket in line.buckets if bucket not in BUCKET_WORDS]
+    words = {bucket: BUCKET_WORDS.get(bucket) or phrases.readable(bucket).lower() for bucket in order}
     if len(order) == 1:
         return LineView(line_name(line), line.ordered, words[order[0]])
     return LineView(line_name(line), line.ordered, ", ".join(f"{line.buckets[b]} {words[b]}" for b in order))

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from schemas.order_events import EVENT_TYPES
 from schemas.scans import Scan
-from schemas.vocabulary import Condition, ScanKind, Stage
+from schemas.vocabulary import Condition, Leg, ScanKind, Stage
+from services.status.expectations import Rule
 from services.status.order_facts import StoredEvent
+from services.status.shipment import Override
 from tests.builders import after, line, make_scan
 from tests.unit.status.making import told
 
@@ -22,6 +24,8 @@ REFERENCES: tuple[dict[str, str], ...] = (
     {"easypost": "trk_1", "shopify": "7"},
     {"bad.kind": "x"},
 )
+SUBSTATUSES = (None, "signed", "unmapped", "handed_to_partner", "not_really_attempted", "received_by_sender")
+PLACES = (None, {"city": "Bath"}, {"city": "Leeds"}, {"time_zone": "Pacific/Auckland"}, {"time_zone": "Europe"})
 DAYS = (0, 0, 0.001, 0.5, 1, 1, 6.9, 29.9, 31, 45, 80)
 ZONES = (UTC, timezone(timedelta(hours=11)), timezone(timedelta(hours=-8)))
 
@@ -64,6 +68,34 @@ _FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "shipment_voided": {"shipment": shipments},
     "dispatched": {"shipment": st.none() | shipments},
+    "lines_edited": {"lines": ordered_lines},
+    "backordered": {"lines": lines},
+    "promise_changed": {"promised": st.sampled_from([None, {"day": "2026-11-25"}])},
+    "collection_extended": {"until": times},
+    "collection_expired": {"lines": lines},
+    "address_changed": {
+        "destination": st.sampled_from([{"country": "GB"}, {"country": "AU", "time_zone": "Australia/Sydney"}]),
+    },
+    "return_requested": {"lines": lines},
+    "return_shipment_created": {
+        "shipment": shipments, "carrier": carriers, "number": numbers, "lines": lines, "references": references,
+    },
+    "returned": {"lines": lines},
+    "override_set": {
+        "shipment": shipments,
+        "stage": st.sampled_from([*Stage, "teleported"]),
+        "leg": st.sampled_from([*Leg, "sideways"]),
+        "until": st.none() | times,
+        "pinned": st.booleans(),
+    },
+    "override_ended": {"shipment": shipments},
+    "time_reached": {
+        "rule": st.sampled_from(["promise_missed", "never_dispatched", "override_expired", "silent", "unheard_of"]),
+        "basis": st.sampled_from(["oms#p", "oms#a", "desk#b", "oms#c"]),
+        "due_at": times,
+    },
+    "refunded": {"lines": lines},
+    "replaced": {"lines": lines, "replacement": st.just("1009")},
 }  # fmt: skip
 
 
@@ -73,6 +105,8 @@ def keyed_events(draw: st.DrawFn, orders: tuple[str, ...] = ORDERS) -> Keyed:
     key = draw(st.sampled_from(orders))
     kinds = [*EVENT_TYPES, "placed", "shipment_created", "shipment_created", "dispatched", "gift_wrapped"]
     kind = draw(st.sampled_from(kinds))
+    if kind == "erased" and draw(st.integers(0, 3)):
+        kind = "note"  # erasure absorbs everything: too many of them would leave little to compare
     fields = {name: draw(strategy) for name, strategy in _FIELDS.get(kind, {}).items()}
     shop, _, order = key.partition(":")
     stored = told(
@@ -92,9 +126,14 @@ def scans(draw: st.DrawFn) -> Scan:
     """Draw a scan of any kind; event keys are few, so several readings of one scan do occur."""
     number = draw(st.sampled_from(["AB123456785GB", "AB123456785GB", "CD999999999GB", None]))
     named = {"easypost": "trk_1"} if number is None else {}
+    keys = st.integers(0, 9).map(lambda index: f"{number or 'ref'}:{index}")
     return make_scan(
         kind=draw(st.sampled_from([*ScanKind, *[ScanKind.SCAN] * 6, "prophecy"])),
-        event_key=f"{number or 'ref'}:{draw(st.integers(0, 9))}",
+        event_key=draw(keys),
+        voids=draw(st.none() | keys),
+        rule=draw(st.sampled_from([*Rule, "full_moon"])),
+        basis=draw(keys),
+        due_at=draw(st.none() | times),
         provider=draw(st.sampled_from(["easypost", "ups"])),
         carrier=draw(st.sampled_from(["royal-mail", "royal-mail", "owl-post"])),
         number=number,
@@ -103,18 +142,34 @@ def scans(draw: st.DrawFn) -> Scan:
         told_at=draw(times),
         stage=draw(st.sampled_from([*Stage, None, "teleported"])),
         leg=draw(st.sampled_from(["outbound", "outbound", "outbound", "return"])),
-        substatus=draw(st.sampled_from([None, "signed", "unmapped"])),
+        substatus=draw(st.sampled_from(SUBSTATUSES)),
         time_precision=draw(st.sampled_from(["second", "minute", "day"])),
         time_kind=draw(st.sampled_from(["utc", "offset", "unknown_zone", "guessed"])),
         conditions_set=draw(st.lists(st.sampled_from([*Condition, "soggy"]), max_size=2)),
         conditions_cleared=draw(st.lists(st.sampled_from([*Condition, "soggy"]), max_size=2)),
-        place=draw(
-            st.sampled_from([None, {"city": "Bath"}, {"time_zone": "Pacific/Auckland"}, {"time_zone": "Europe"}])
-        ),
+        place=draw(st.sampled_from(PLACES)),
         pod=draw(st.lists(st.sampled_from(["photo", "signature"]), max_size=2)),
-        window=draw(st.sampled_from([None, {"day": "2026-11-24"}])),
+        window=draw(st.sampled_from([None, {"day": "2026-11-24"}, {"ends": after(days=1)}])),
         map_version=draw(st.integers(0, 2)),
     )
+
+
+overrides = st.builds(
+    Override,
+    key=st.sampled_from(["desk#1", "desk#2", "desk#3"]),
+    at=times,
+    stage=st.none() | st.sampled_from(list(Stage)),
+    leg=st.sampled_from(list(Leg)),
+    pinned=st.booleans(),
+    until=st.none() | times,
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn, most: int = 10) -> list[Scan]:
+    """Draw the scans of one parcel, each told once; time events name what is there, so that some are expected."""
+    found = draw(st.lists(scans(), max_size=most))
+    return [scan.model_copy(update={"event_key": f"{scan.event_key[:-1]}{index}"}) for index, scan in enumerate(found)]
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ STORY: list[Keyed | Scan] = [
     scanned("delivered", 50, "k9", pod=["photo"]),
     scanned("out_for_delivery", 50, "k10"),
     scanned("delivered", 51, "k11", kind="summary"),
+    scanned(None, 52, "k13", kind="void", voids="k8"),
+    scanned(None, 18, "k14", kind="time", rule="day_ended", basis="k5", due_at=after(hours=42)),
     scanned("in_transit", 24 * 46, "k12"),
 ]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.scans import Scan
-from schemas.vocabulary import Bucket, OrderState, Stage
+from schemas.vocabulary import Bucket, OrderState
 from services.status import machine
 from services.status.order import Document, fold_order
 from services.status.order_facts import StoredEvent, gather
@@ -104,17 +104,6 @@ def test_two_orders_far_apart_on_one_number_never_show_each_others_scans(found: 
     border = after(days=days) - timedelta(days=7)
     assert one == fold(*first, *(scan for scan in told_apart if machine.instant(scan) < border))
     assert two == fold(*second, *(scan for scan in told_apart if machine.instant(scan) >= border), key="main:1002")
-
-
-@given(st.lists(scans(), max_size=8), scans())
-def test_what_was_delivered_stays_delivered_whatever_is_told_later(found: list[Scan], then: Scan) -> None:
-    told_apart = [scan.model_copy(update={"event_key": f"k{index}"}) for index, scan in enumerate(found)]
-    later = {"event_key": "later", "occurred_at": after(days=300), "told_at": after(days=300)}
-    before = machine.fold(told_apart)
-    state = machine.fold([*told_apart, then.model_copy(update=later)])
-    if before.stage is Stage.DELIVERED:
-        assert state.stage is Stage.DELIVERED
-        assert state.milestones == before.milestones
 
 
 @given(st.lists(scans(), max_size=8), scans())

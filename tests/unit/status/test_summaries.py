@@ -82,4 +82,25 @@ def test_a_summary_that_says_delivered_does_not_outrank_the_way_back() -> None:
 
 
 def test_a_summary_of_an_unknown_stage_moves_nothing() -> None:
-    assert in_any_order(told("lost", 1, "summary")).stage is Stage.ANNOUNCED
+    assert in_any_order(told("teleported", 1, "summary")).stage is Stage.ANNOUNCED
+
+
+@pytest.mark.parametrize("end", ["lost", "returned"])
+def test_r23_a_provider_that_declares_an_end_after_a_delivered_scan_is_believed(end: str) -> None:
+    state = in_any_order(told("in_transit", 1), told("delivered", 2), told(end, 9, "summary"))
+    assert state.stage == end
+
+
+def test_r23_a_summary_of_the_way_back_ends_as_returned() -> None:
+    state = in_any_order(told("in_transit", 1, leg="return"), told("delivered", 3, "summary", leg="return"))
+    assert state.stage is Stage.RETURNED
+
+
+def test_r23_a_summary_alone_brings_its_conditions_and_one_beside_scans_does_not() -> None:
+    alone = make_scan(kind="summary", stage="in_transit", conditions_set=["damaged"])
+    assert set(fold([alone]).conditions) == {"damaged"}
+    assert fold([alone, make_scan(stage="accepted", occurred_at=after())]).conditions == {}
+
+
+def test_r23_a_summary_without_a_stage_is_informational() -> None:
+    assert [one.reason for one in fold([told(None, 1, "summary")]).verdicts] == ["informational"]

@@ -9,10 +9,10 @@ from schemas.scans import Scan
 from schemas.vocabulary import Bucket, Condition, OrderState
 from services.status.order import fold_parcel
 from services.status.order_facts import StoredEvent, gather
-from services.status.web import phrases
 from services.status.web.moments import make_clock
 from services.status.web.rendering import tracking_page
 from services.status.web.view import TrackingView, tracking_view
+from services.status.words import BUCKET_WORDS, NOTICES
 from tests.builders import KEY, after, line, make_scan
 from tests.unit.status.making import Told, fold, histories_of, read_back, told
 
@@ -214,7 +214,7 @@ def test_a_long_history_shows_its_newest_part_and_says_what_is_left_out() -> Non
     assert parcel.entries[0].moment.clock == "12:24"
 
 
-@pytest.mark.parametrize("names", [(Condition, phrases.NOTICES), (Bucket, phrases.BUCKETS)])
+@pytest.mark.parametrize("names", [(Condition, NOTICES), (Bucket, BUCKET_WORDS)])
 def test_every_word_of_the_vocabulary_has_a_phrase(names: Any) -> None:
     vocabulary, table = names
     assert set(vocabulary) == set(table)
@@ -251,3 +251,11 @@ def test_times_ago_are_words() -> None:
     assert page.parcels[0].last_news == "3 days ago"
     future = make_scan(occurred_at=after(hours=1), told_at=after(hours=1))
     assert view(placed(), told("shipment_created"), future, now=after()).parcels[0].last_news == "just now"
+
+
+def test_a_marketplace_order_says_who_sells_what_and_whom_to_ask() -> None:
+    lines = [{**LINES[0], "seller": "Wool Barn"}, LINES[1]]
+    page = view(placed(lines=lines, sellers=[{"seller": "Wool Barn", "help": "wool.example/help"}]))
+    assert [(one.name, one.status) for one in page.sellers] == [("The shop", "Processing"), ("Wool Barn", "Processing")]
+    assert "wool.example/help" in tracking_page(page, follow=True)
+    assert view(placed()).sellers == ()

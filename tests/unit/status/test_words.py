@@ -15,6 +15,7 @@ ROOT = Path(services.__file__).parent
 def test_every_order_state_has_its_words(state: OrderState) -> None:
     words = ORDER_WORDS[state]
     assert words.status
+    assert words.definition.endswith(".")
     assert words.sentence.endswith((".", "!"))
     assert words.next.endswith((".", "!"))
     assert words.acts in {"nobody", "shop", "carrier", "customer"}
@@ -22,7 +23,11 @@ def test_every_order_state_has_its_words(state: OrderState) -> None:
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_every_stage_has_its_words(stage: Stage) -> None:
-    assert PARCEL_WORDS[stage]
+    words = PARCEL_WORDS[stage]
+    assert words.status
+    assert words.definition.endswith(".")
+    assert words.sentence.endswith(".")
+    assert words.acts in {"nobody", "shop", "carrier", "customer"}
 
 
 def test_no_two_order_states_read_the_same() -> None:
@@ -32,7 +37,7 @@ def test_no_two_order_states_read_the_same() -> None:
 
 def test_customers_read_parcel_and_never_shipment_or_our_own_words() -> None:
     texts = [f"{words.status} {words.sentence} {words.next}" for words in ORDER_WORDS.values()] + [
-        *PARCEL_WORDS.values()
+        f"{words.status} {words.sentence} {words.next}" for words in PARCEL_WORDS.values()
     ]
     for text in texts:
         assert "shipment" not in text.lower()

@@ -1,0 +1,164 @@
+"""Parts of an order's state document: its conditions, lines, the store where it waits, each seller's share. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from schemas.envelope import utc_text
+from schemas.order_events import Backordered, Line, ReadyToCollect, TimeReached
+from schemas.vocabulary import Bucket, Condition
+from services.status.expectations import Rule, basis_of
+from services.status.order_facts import OrderFacts, StoredEvent
+from services.status.parcel_document import plain
+from services.status.positions import ParcelPosition
+from services.status.shipment import ShipmentState
+from services.status.units import order_state
+from services.status.words import ORDER_WORDS
+
+Document = dict[str, Any]
+Folded = Sequence[tuple[ParcelPosition, ShipmentState]]
+Lines = Mapping[str, Mapping[Bucket, int]]
+
+#: Conditions of a parcel that show as the order's `exception` badge (docs/state-model.md).
+EXCEPTIONS: Final = frozenset(
+    {
+        Condition.DAMAGED, Condition.REFUSED, Condition.ADDRESS_PROBLEM, Condition.DOCUMENTS_MISSING,
+        Condition.PAYMENT_DUE, Condition.CUSTOMS_HOLD, Condition.HELD, Condition.CONTRADICTION,
+        Condition.ACTION_REQUIRED,
+    }
+)  # fmt: skip
+
+DELAYED: Final = "delayed"
+EXCEPTION: Final = "exception"
+BACKORDERED: Final = "backordered"
+RETURN_REQUESTED: Final = "return_requested"
+
+_WAITING: Final = (Bucket.OPEN, Bucket.PICKING)
+_TO_COME: Final = (*_WAITING, Bucket.READY, Bucket.SHIPPED, Bucket.RETURNING)
+_RETURNABLE: Final = (Bucket.DELIVERED, Bucket.COLLECTED)
+
+
+def conditions(facts: OrderFacts, lines: Lines, folded: Folded) -> list[str]:
+    """Return the order's conditions, always in one order."""
+    counts = condition_counts(folded)
+    delayed = DELAYED in counts or _promise_missed(facts, lines) or _never_dispatched(facts, lines)
+    found = (
+        (DELAYED, delayed),
+        (EXCEPTION, EXCEPTION in counts),
+        (BACKORDERED, any(_backordered(facts, line, buckets) for line, buckets in lines.items())),
+        (RETURN_REQUESTED, _return_requested(facts, lines)),
+    )
+    return [name for name, holds in found if holds]
+
+
+def condition_counts(folded: Folded) -> dict[str, int]:
+    """Return how many open parcels are delayed, and how many need attention."""
+    named = [set(state.conditions) for position, state in folded if position.open]
+    counts = {
+        DELAYED: sum(Condition.DELAYED in names for names in named),
+        EXCEPTION: sum(bool(names & EXCEPTIONS) for names in named),
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _reached(facts: OrderFacts, rule: Rule, since: StoredEvent) -> bool:
+    """Tell whether a time that counts from this event has passed: any other basis is not awaited any more (E15)."""
+    basis = basis_of(since.key)
+    events = (stored.event for stored in facts.times)
+    return any(isinstance(event, TimeReached) and event.rule == rule and event.basis == basis for event in events)
+
+
+def _promise_missed(facts: OrderFacts, lines: Lines) -> bool:
+    if facts.promise is None or not _units(lines.values(), _TO_COME):
+        return False
+    return _reached(facts, Rule.PROMISE_MISSED, facts.promise.made_by)
+
+
+def _never_dispatched(facts: OrderFacts, lines: Lines) -> bool:
+    active = sum(sum(buckets.values()) - buckets.get(Bucket.CANCELLED, 0) for buckets in lines.values())
+    if facts.free is None or not active or _units(lines.values(), _WAITING) != active:
+        return False
+    return _reached(facts, Rule.NEVER_DISPATCHED, facts.free)
+
+
+def _return_requested(facts: OrderFacts, lines: Lines) -> bool:
+    """Tell whether units that somebody wants to send back have not moved yet."""
+    asked = facts.return_requested
+    for line, buckets in lines.items():
+        wanted = asked.of(line, sum(buckets.values())) - buckets.get(Bucket.RETURNING, 0)
+        if wanted > buckets.get(Bucket.RETURNED, 0) and _units([buckets], _RETURNABLE):
+            return True
+    return False
+
+
+def _backordered(facts: OrderFacts, line: str, buckets: Mapping[Bucket, int]) -> int:
+    return facts.backordered.of(line, buckets.get(Bucket.OPEN, 0))
+
+
+def _units(lines: Iterable[Mapping[Bucket, int]], buckets: Sequence[Bucket]) -> int:
+    return sum(counts.get(bucket, 0) for counts in lines for bucket in buckets)
+
+
+def line_states(facts: OrderFacts, lines: Lines) -> list[Document]:
+    """Return the lines with their units per bucket; none where nobody has told them."""
+    return [_line(facts, line, lines[line.line]) for line in facts.lines or ()]
+
+
+def _line(facts: OrderFacts, line: Line, buckets: Mapping[Bucket, int]) -> Document:
+    missing = _backordered(facts, line.line, buckets)
+    last = facts.backordered.last
+    expected = last.event.expected if missing and last is not None and isinstance(last.event, Backordered) else None
+    return {
+        "line": line.line,
+        "name": line.name,
+        "sku": line.sku,
+        "seller": line.seller,
+        "fulfilled_from": line.fulfilled_from,
+        "ordered": line.quantity,
+        "buckets": {bucket.value: count for bucket, count in buckets.items()},
+        "backordered": missing,
+        "expected": None if expected is None else plain(expected),
+    }
+
+
+def collection(facts: OrderFacts, lines: Lines) -> Document | None:
+    """Return where the goods wait at the shop's own store, while some do."""
+    last = facts.ready.last
+    if not _units(lines.values(), (Bucket.READY,)) or last is None or not isinstance(last.event, ReadyToCollect):
+        return None
+    until = facts.collection_until
+    return {
+        "store": last.event.store,
+        "until": None if until is None else utc_text(until),
+        "hours": last.event.hours,
+    }
+
+
+def sellers(facts: OrderFacts, lines: Lines, positions: Sequence[ParcelPosition]) -> list[Document]:
+    """Return each seller's part, by name; nothing where one seller sells everything."""
+    sold: dict[str | None, list[str]] = {}
+    for line in facts.lines or ():
+        sold.setdefault(line.seller or None, []).append(line.line)
+    if len(sold) < 2:  # noqa: PLR2004 - one seller is no marketplace
+        return []
+    told = facts.placed.sellers if facts.placed is not None else ()
+    helps: dict[str | None, str | None] = {one.seller: one.help for one in told}
+    carriers = _carriers(positions)
+    found = []
+    for seller, own in sorted(sold.items(), key=lambda one: one[0] or ""):
+        carrying = sorted({index for line in (*own, None) for index in carriers.get(line, ())})
+        state = order_state(facts, {line: lines[line] for line in own}, [positions[index] for index in carrying])
+        status = ORDER_WORDS[state].status
+        found.append(
+            {"seller": seller, "state": state.value, "status": status, "lines": own, "help": helps.get(seller)}
+        )
+    return found
+
+
+def _carriers(positions: Sequence[ParcelPosition]) -> dict[str | None, list[int]]:
+    """Return, per line, which parcels name it; under None those that name no line."""
+    carriers: dict[str | None, list[int]] = {}
+    for index, position in enumerate(positions):
+        named: set[str | None] = {entry.line for entry in position.facts.lines}
+        for line in named or {None}:
+            carriers.setdefault(line, []).append(index)
+    return carriers
