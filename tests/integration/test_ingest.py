@@ -1,7 +1,7 @@
 """Ingest as a real process on a real Kafka: what it answers, what it keeps, and what it makes of it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import httpx2
@@ -12,8 +12,7 @@ from services.ingest.carriers.registry import CARRIERS
 from services.runtime import clock
 from tests.pipeline import Pipeline
 from tests.stack import topics
-from tests.stack.kafka import Kafka
-from tests.stack.processes import Process, Processes
+from tests.stack.processes import Process
 from tests.unit.ingest.samples import SECRETS, body_of, signed
 from tests.waiting import eventually
 
@@ -29,16 +28,6 @@ SETTINGS = {
     "TRACKFOLD_LOG__FORMAT": "json",
     "TRACKFOLD_LOG__LEVEL": "DEBUG",
 }
-
-
-@pytest.fixture
-async def pipeline(
-    kafka: Kafka, prefix: str, processes: Processes, environment: Callable[..., dict[str, str]]
-) -> Pipeline:
-    """The topics, and what is needed to start ingest."""
-    made = Pipeline(kafka, prefix, processes, environment)
-    await made.apply_topics()
-    return made
 
 
 async def begin(pipeline: Pipeline, **settings: str) -> Process:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -15,8 +15,7 @@ from tests.contract import providers
 from tests.contract.providers import SmtpSetup
 from tests.pipeline import Pipeline
 from tests.stack import topics
-from tests.stack.kafka import Kafka
-from tests.stack.processes import Process, Processes
+from tests.stack.processes import Process
 from tests.unit.notify.making import EVENTS, contact, milestone, parcel, placed_body, record, status_body
 from tests.waiting import eventually
 
@@ -33,16 +32,6 @@ async def smtp() -> AsyncIterator[SmtpSetup]:
     """The customers' mail server."""
     async with providers.smtp() as setup:
         yield setup
-
-
-@pytest.fixture
-async def pipeline(
-    kafka: Kafka, prefix: str, processes: Processes, environment: Callable[..., dict[str, str]]
-) -> Pipeline:
-    """Topics are there, no service runs yet."""
-    made = Pipeline(kafka, prefix, processes, environment)
-    await made.apply_topics()
-    return made
 
 
 async def start(pipeline: Pipeline, smtp: SmtpSetup, **overrides: str) -> Process:

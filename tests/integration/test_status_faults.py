@@ -1,7 +1,6 @@
 """Status as real processes on real Kafka and Postgres: killed at the worst places, nothing is lost or doubled."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -9,8 +8,6 @@ import pytest
 
 from tests.pipeline import SNAPSHOTS, Pipeline, judge, of_order, status_of
 from tests.records import event, placed, scan, shipment
-from tests.stack.kafka import Kafka
-from tests.stack.processes import Processes
 from tests.waiting import eventually
 
 ORDER = "main:1001"
@@ -24,16 +21,6 @@ STORY = (
     scan("out_for_delivery", minutes=1500),
     scan("delivered", minutes=1700),
 )
-
-
-@pytest.fixture
-async def pipeline(
-    kafka: Kafka, prefix: str, processes: Processes, environment: Callable[..., dict[str, str]]
-) -> Pipeline:
-    """Topics are there, no service runs yet."""
-    made = Pipeline(kafka, prefix, processes, environment)
-    await made.apply_topics()
-    return made
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -25,7 +25,6 @@ from tests.pipeline import Pipeline, of_order, status_of
 from tests.records import ORDER_EVENTS, SCANS, at, event, placed, record, scan, shipment
 from tests.stack import topics
 from tests.stack.kafka import Kafka
-from tests.stack.processes import Processes
 from tests.waiting import eventually
 
 ORDER = "main:1001"
@@ -222,16 +221,6 @@ async def test_an_override_ends_by_a_time_event_of_its_order(stage: Stage) -> No
     assert (await stage.document())["parcels"][0]["stage"] == "in_transit"
     assert await stage.worker().fire_once() == 1, "what the scans alone expect is awaited again"
     assert sorted(rules(await stage.sent(SCANS))) == ["expired_tracking", "silent"]
-
-
-@pytest.fixture
-async def pipeline(
-    kafka: Kafka, prefix: str, processes: Processes, environment: Callable[..., dict[str, str]]
-) -> Pipeline:
-    """Topics are there, no service runs yet."""
-    made = Pipeline(kafka, prefix, processes, environment)
-    await made.apply_topics()
-    return made
 
 
 @pytest.mark.parametrize("failpoint", ["timers.before_send", "timers.after_send"])

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ from services.status.outputs import Outputs
 from services.status.versions import MACHINE_VERSION
 from tests.pipeline import Pipeline, judge
 from tests.records import placed, record, scan, shipment
-from tests.stack.kafka import Kafka
-from tests.stack.processes import Process, Processes
+from tests.stack.processes import Process
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,21 +31,11 @@ OTHER_PROGRAM = "import services.status.versions as versions\nversions.MACHINE_V
 
 
 @pytest.fixture
-async def connection(database: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+async def connection(database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A connection to the test's database."""
     opened = await asyncpg.connect(database)
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-async def pipeline(
-    kafka: Kafka, prefix: str, processes: Processes, environment: Callable[..., dict[str, str]]
-) -> Pipeline:
-    """Topics are there, no service runs yet."""
-    made = Pipeline(kafka, prefix, processes, environment)
-    await made.apply_topics()
-    return made
 
 
 async def apply(connection: Any, *bodies: dict[str, Any]) -> None:
