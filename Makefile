@@ -11,15 +11,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements/dev.txt
-SOURCES := schemas services tests
+SOURCES := schemas services examples benchmarks tests
 
 # Choices of `make test`; empty means: take the best that is there (README, "Testing").
 KAFKA ?=
 POSTGRES ?=
 RECORDED ?=
 PYTEST ?=
+# Of `make mutate`: only the rows whose name holds one of these words.
+MUTATE ?=
 
-.PHONY: help env lock run test check format schemas docs clean
+.PHONY: help env lock run test check format schemas docs bench-fold properties cover mutate clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' \
@@ -61,9 +63,26 @@ check: env ## Everything that can be said without running the program: style, ty
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.export --check
 	$(BIN)/python -m services.local.settings_table --check
+	$(BIN)/python -m services.local.state_document --check
 	@if [ -d deploy ]; then files="$$(find deploy .ci -name '*.yaml' -o -name '*.yml')"; \
 	  if [ -n "$$files" ]; then echo "$(BIN)/yamllint"; $(BIN)/yamllint --strict $$files; fi; \
 	  for file in $$(find deploy -name Containerfile); do echo "$(BIN)/hadolint $$file"; $(BIN)/hadolint "$$file"; done; fi
+
+bench-fold: env ## What folding one event costs, beside reading it from its bytes
+	@exec $(BIN)/python -m benchmarks.fold
+
+properties: env ## The property tests, 2,000 examples each, in two processes; HYPOTHESIS_PROFILE=thorough for 20,000
+	@.ci/properties
+
+# Without made-up inputs and whole stories: what a rule does is shown by a test that names it. `make mutate` the same.
+cover: env ## Every branch of the pure files is run by a test of the unit level, or this fails
+	@$(BIN)/coverage run --branch --source=services.status -m pytest -q -p no:cacheprovider -m "not hypothesis" \
+	  --ignore-glob="*permutations.py" --ignore-glob="*windows.py" tests/unit/status
+	@$(BIN)/coverage report --include="$$($(BIN)/python -m tests.mutation.mutants)" --show-missing --skip-covered \
+	  --fail-under=100
+
+mutate: env ## Each row of the rule tables removed or swapped in turn: a test must notice (MUTATE="words of rows")
+	@exec $(BIN)/python -m tests.mutation $(MUTATE)
 
 format: env ## Put the code into the one format
 	$(BIN)/ruff format $(SOURCES)
@@ -72,8 +91,9 @@ format: env ## Put the code into the one format
 schemas: env ## Write the JSON Schema files again from the models
 	$(BIN)/python -m schemas.export
 
-docs: env ## Write .env.example and the settings table of deploy/README.md again from the settings
+docs: env ## Write .env.example, the settings table of deploy/README.md and docs/state-machine.md again from the code
 	$(BIN)/python -m services.local.settings_table
+	$(BIN)/python -m services.local.state_document
 
 clean: ## Remove everything that was built here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

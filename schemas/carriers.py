@@ -149,7 +149,7 @@ def canonical_carrier(name: str, *, provider: str | None = None) -> str:
     plain = unicodedata.normalize("NFKD", name[:200]).encode("ascii", "ignore").decode().casefold()
     own = _NOT_ALNUM.sub("-", plain).strip("-")[:MAX_SLUG].rstrip("-") or _slug_of_foreign_script(name[:200])
     # A provider's bare number is nobody's name: keep whose number it is, or two providers' codes would collide.
-    return f"{provider}-{own}" if provider is not None and own.isdigit() else own
+    return f"{provider}-{own}"[:MAX_SLUG] if provider is not None and own.isdigit() else own
 
 
 def _slug_of_foreign_script(name: str) -> str:

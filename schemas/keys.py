@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from schemas.carriers import canonical_carrier
 
@@ -38,6 +39,7 @@ _PLACEHOLDERS = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
 def clean_number(number: str) -> str:
     """Return a tracking number as its carrier prints it without decoration: no spaces, upper case, ASCII digits.
 

@@ -16,6 +16,7 @@ from schemas.order_values import (
     Line,
     Lines,
     OrderEventBase,
+    ShipmentBase,
     Window,
     each_line_once,
 )
@@ -89,18 +90,10 @@ class ReturnRequested(OrderEventBase):
     lines: Lines = ()
 
 
-class ReturnShipmentCreated(OrderEventBase):
+class ReturnShipmentCreated(ShipmentBase):
     """A parcel back to the shop exists: the order's claim on its number. Without lines: all that arrived."""
 
     type: Literal["return_shipment_created"]
-    shipment: Identifier
-    """The shop's own id of the shipment, unique in its order among the outbound ones too."""
-    carrier: ShortText
-    service: ShortText | None = None
-    number: ShortText | None = None
-    pieces: Annotated[int, Field(ge=1, le=200)] = 1
-    lines: Lines = ()
-    references: dict[Word, Identifier] = Field(default_factory=dict, max_length=20)
 
 
 class Returned(OrderEventBase):

@@ -34,6 +34,8 @@ from schemas.order_values import (
     DELIVERY_METHODS,
     MAX_LINES,
     MAX_PARCELS,
+    Alias,
+    Aliases,
     Author,
     Contact,
     Destination,
@@ -41,8 +43,11 @@ from schemas.order_values import (
     LineQuantity,
     Lines,
     OrderEventBase,
+    Origin,
+    PackedQuantity,
     Preferences,
     Seller,
+    ShipmentBase,
     Window,
     each_line_once,
 )
@@ -50,12 +55,13 @@ from schemas.order_values import (
 #: What readers import from here, whichever of the three files it stands in.
 __all__ = [
     "CONTACT_ROLES", "DELIVERY_METHODS", "EVENT_TYPES", "MAX_LINES", "MAX_PARCELS", "ORDER_EVENT", "AddressChanged",
-    "Author", "Backordered", "Cancelled", "Collected", "CollectionExpired", "CollectionExtended", "Contact",
+    "Alias", "Author", "Backordered", "Cancelled", "Collected", "CollectionExpired", "CollectionExtended", "Contact",
     "ContactChanged", "Destination", "Dispatched", "Erased", "Line", "LineQuantity", "Lines", "LinesEdited", "Note",
-    "OnHold", "OrderEvent", "OrderEventBase", "OverrideEnded", "OverrideSet", "Packed", "PaymentConfirmed",
-    "PaymentFailed", "PickingStarted", "Placed", "PreferenceChanged", "Preferences", "PromiseChanged",
-    "ReadyToCollect", "Refunded", "Released", "Replaced", "ReturnRequested", "ReturnShipmentCreated", "Returned",
-    "Seller", "ShipmentCorrected", "ShipmentCreated", "ShipmentVoided", "TimeReached", "UnknownOrderEvent", "Window",
+    "OnHold", "OrderEvent", "OrderEventBase", "Origin", "OverrideEnded", "OverrideSet", "Packed", "PackedQuantity",
+    "PaymentConfirmed", "PaymentFailed", "PickingStarted", "Placed", "PreferenceChanged", "Preferences",
+    "PromiseChanged", "ReadyToCollect", "Refunded", "Released", "Replaced", "ReturnRequested", "ReturnShipmentCreated",
+    "Returned", "Seller", "ShipmentCorrected", "ShipmentCreated", "ShipmentVoided", "TimeReached", "UnknownOrderEvent",
+    "Window",
 ]  # fmt: skip
 
 
@@ -78,6 +84,8 @@ class Placed(OrderEventBase):
     """Whom to ask about which seller's lines, on a marketplace."""
     replaces: Identifier | None = None
     """The order that this one takes the place of."""
+    collect_at: Origin | None = None
+    """Where the customer chose to collect it: a parcel delivered there has arrived, not come back (rule R6)."""
 
     @model_validator(mode="after")
     def _each_line_once(self) -> "Placed":
@@ -128,20 +136,10 @@ class Collected(OrderEventBase):
     lines: Lines = ()
 
 
-class ShipmentCreated(OrderEventBase):
+class ShipmentCreated(ShipmentBase):
     """A parcel exists: this is the order's claim on its number and references."""
 
     type: Literal["shipment_created"]
-    shipment: Identifier
-    """The shop's own id of the shipment, unique in its order; corrections name it."""
-    carrier: ShortText
-    service: ShortText | None = None
-    number: ShortText | None = None
-    """The tracking number; absent while it is not known, or where the service has none."""
-    pieces: Annotated[int, Field(ge=1, le=200)] = 1
-    lines: Lines = ()
-    references: dict[Word, Identifier] = Field(default_factory=dict, max_length=20)
-    """Providers' references that scans may carry instead of the number, kind to value."""
 
 
 class ShipmentCorrected(OrderEventBase):
@@ -151,6 +149,7 @@ class ShipmentCorrected(OrderEventBase):
     shipment: Identifier
     carrier: ShortText | None = None
     number: ShortText | None = None
+    aliases: Aliases | None = None
     references: dict[Word, Identifier] | None = Field(default=None, max_length=20)
 
 

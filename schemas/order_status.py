@@ -32,19 +32,31 @@ class ReachedMilestone(Model):
 
     name: Word
     occasion: ShortText
-    """Local date (out for delivery, attempted), the claim or the correction's key (delivered)."""
+    """Local date (out for delivery, attempted); the claim, or which correction came before it (delivered)."""
     event_key: ShortText
     at: Time
     inferred: bool = False
     """Implied by a later scan that skipped it: shown, never told."""
 
 
+class Reason(Model):
+    """An event, what was made of it, and by which rule of the state model (docs/state-model.md)."""
+
+    event: ShortText
+    rule: ShortText
+    why: Word
+
+
 class ConditionState(Model):
-    """An open condition: since when, and by which event."""
+    """An open condition: since when, by which event, why, and whose problem it is."""
 
     name: Word
     since: Time
     event_key: ShortText
+    reason: ShortText | None = None
+    """A sub-status, a carrier's code, or the rule of time that raised it."""
+    cause: Word | None = None
+    """`carrier`, `retailer`, `consignee`, `customs`, `weather` or `other`."""
 
 
 class ParcelLine(Model):
@@ -52,6 +64,26 @@ class ParcelLine(Model):
 
     line: Identifier
     quantity: int
+
+
+class OverrideState(Model):
+    """An agent's word that stands over the scans; who said it and why is the shop's own (the API has it)."""
+
+    event: ShortText
+    since: Time
+    until: Time | None
+    pinned: bool
+    beneath: Word
+    """Where the scans alone say it is."""
+
+
+class PieceState(Model):
+    """One piece of a parcel with several, as the carrier names it."""
+
+    piece: Identifier
+    stage: Word
+    leg: Word
+    substatus: Word | None
 
 
 class LastScan(Model):
@@ -64,6 +96,8 @@ class LastScan(Model):
     substatus: Word | None
     description: LongText | None
     place: Place | None
+    clamped: bool = False
+    """The carrier told a time in the future; `at` is when we were told (rule R14)."""
 
 
 class Parcel(Model):
@@ -90,6 +124,14 @@ class Parcel(Model):
     milestones: tuple[ReachedMilestone, ...]
     attempt_no: int | None = None
     """Which attempt to deliver this is; absent before the first."""
+    set_by: Reason | None = None
+    """What brought it where it is; absent while nobody told anything."""
+    set_aside: tuple[Reason, ...] = ()
+    """Events that moved nothing, and why: the newest 20, oldest first."""
+    override: OverrideState | None = None
+    piece_states: tuple[PieceState, ...] = ()
+    """The pieces that the carrier has named; the parcel stands where the slowest of all `pieces` stands."""
+    pieces_delivered: int = 0
 
 
 class LineState(Model):
@@ -141,6 +183,15 @@ class Cause(Model):
     at: Time
 
 
+class ParcelChange(Model):
+    """A parcel whose stage this version changed."""
+
+    shipment: Identifier
+    previous: Word | None
+    """None: the parcel is new."""
+    stage: Word
+
+
 class Change(Model):
     """What this version changed. Facts of the path: they stand outside the state."""
 
@@ -149,12 +200,18 @@ class Change(Model):
     """The order state before; None on the first version."""
     cause: Cause
     reason: ShortText | None = None
-    """Why a correction was made, in one word. What people wrote as a reason may name somebody: the API has it."""
+    """What was made of the cause, in one word, on every change: why a correction was made (`reopened`); else why the
+    cause set a stage (`moved`) or moved nothing (`unmapped`), the condition it raised or cleared, the milestone it
+    reached, `units_moved`, or the cause's type; the mark where there is one. Whether it is a correction says
+    `correction`. What people wrote as a reason may name somebody: the API has it."""
     correction: bool = False
     marked: Word | None = None
     """`reread`, `remap` or `restored`: milestones first seen here are not told."""
     action_required: bool = False
     action_by: Word = "nobody"
+    state: Word | None = None
+    """The order state now, as in the document."""
+    parcels: tuple[ParcelChange, ...] = ()
 
 
 class OrderStatus(Model):
@@ -174,7 +231,7 @@ class OrderStatus(Model):
     parcels: tuple[Parcel, ...]
     milestones: tuple[ReachedMilestone, ...]
     truncated: bool = False
-    """`lines`, `sellers` and finished parcels were left out for size; the API has them."""
+    """`set_aside`, `lines`, `sellers` and finished parcels left it as far as its size asked; the API has them."""
     condition_counts: dict[Word, int] = Field(default_factory=dict)
     """How many open parcels have each condition of `conditions` that parcels have: "1 delayed"."""
     promised_before: Window | None = None
@@ -185,6 +242,11 @@ class OrderStatus(Model):
     """The order that this one takes the place of."""
     replacement: Identifier | None = None
     """The order that takes the place of this one."""
+    set_aside: tuple[Reason, ...] = ()
+    """The order's own events that moved nothing, and why: the newest 20, oldest first."""
+    substatus: Word | None = None
+    """What says more of the state: `not_collected` (units waited at the store in vain, and nothing else waits),
+    `not_really_attempted` (of an attempted order: the courier says that no attempt was made)."""
     change: Change
 
 

@@ -59,6 +59,10 @@ class Destination(Model):
     """IANA name, as in `Europe/Berlin`."""
 
 
+class Origin(Destination):
+    """The region a parcel starts from: what is "delivered" there came back to its sender (rule R6)."""
+
+
 class Window(Model):
     """A promised or expected time: a local day, or a window between two instants."""
 
@@ -109,7 +113,22 @@ class LineQuantity(Model):
     quantity: Quantity
 
 
+class PackedQuantity(LineQuantity):
+    """So many units of a line, and in which piece of the parcel they are, where that is known."""
+
+    piece: Identifier | None = None
+    """As the carrier names the piece; without it the units stand with the slowest piece (rule R22)."""
+
+
+class Alias(Model):
+    """Another number of the same parcel: the one a second carrier gave it (rule R22)."""
+
+    carrier: ShortText
+    number: ShortText
+
+
 Lines = Annotated[tuple[LineQuantity, ...], Field(max_length=MAX_LINES)]
+Aliases = Annotated[tuple[Alias, ...], Field(max_length=10)]
 
 
 class OrderEventBase(Model):
@@ -126,3 +145,23 @@ class OrderEventBase(Model):
     def key(self) -> str:
         """The Kafka key this event must carry."""
         return order_key(self.shop, self.order)
+
+
+class ShipmentBase(OrderEventBase):
+    """What a new parcel is, whichever way it travels: the order's claim on its numbers and references."""
+
+    shipment: Identifier
+    """The shop's own id of the shipment, unique in its order, the way back included; corrections name it."""
+    carrier: ShortText
+    service: ShortText | None = None
+    number: ShortText | None = None
+    """The tracking number; absent while it is not known, or where the service has none."""
+    aliases: Aliases = ()
+    """Other numbers of the same parcel, as after a handover to a second carrier: one parcel, counted once."""
+    pieces: Annotated[int, Field(ge=1, le=200)] = 1
+    """How many pieces travel under the number: it is delivered when all of them are."""
+    lines: Annotated[tuple[PackedQuantity, ...], Field(max_length=MAX_LINES)] = ()
+    references: dict[Word, Identifier] = Field(default_factory=dict, max_length=20)
+    """Providers' references that scans may carry instead of the number, kind to value."""
+    origin: Origin | None = None
+    """Where it starts from, where that is not the town it goes to."""

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, TypeAdapter
 
 from schemas.base import Identifier, Instant, LongText, Model, ShortText, Word
 from schemas.keys import reference_key, shipment_key
-from schemas.order_events import Window
+from schemas.order_events import Author, Window
 from schemas.vocabulary import TimeKind, TimePrecision
 
 EventKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:._+-]{1,128}$")]
@@ -46,13 +46,17 @@ class ScanContent(Model):
     """Kinds of proof of delivery that exist: `signature`, `photo`, `pin`. Never a name."""
     window: Window | None = None
     """The expected delivery."""
+    unique_id: Identifier | None = None
+    """The carrier's own id of the shipment, where it uses numbers again (FedEx): another id is another box (R18)."""
+    piece: Identifier | None = None
+    """Which of several pieces under one number, as the carrier names it; None: all of them (rule R22)."""
 
 
 class Scan(ScanContent):
-    """One reading of one scan, summary, estimate, void, time event or remap."""
+    """One reading of one scan, summary, estimate, void, time event, override or remap."""
 
     kind: Word
-    """`scan`, `summary`, `estimate`, `void`, `time` or `remap`; another word is kept and moves nothing."""
+    """`scan`, `summary`, `estimate`, `void`, `time`, `override` or `remap`; another word is kept and moves nothing."""
     event_key: EventKey
     provider: Word
     """Who told us: a provider id as in `easypost`."""
@@ -72,6 +76,12 @@ class Scan(ScanContent):
     due_at: Instant | None = None
     limit: ShortText | None = None
     """`rule`, `basis`, `due_at` and `limit` belong to kind `time` (rule E15)."""
+    by: Author | None = None
+    reason: LongText | None = None
+    until: Instant | None = None
+    pinned: bool | None = None
+    """`by`, `reason`, `until` and `pinned` belong to kind `override`: an agent's word, ended by one without a stage
+    (rule R17)."""
     told_at: Instant
     """When ingest was told; the clamp of future times."""
     map_version: Annotated[int, Field(ge=0, le=1_000_000)] = 0

@@ -137,3 +137,4 @@ class ScanKind(StrEnum):
     VOID = "void"
     TIME = "time"
     REMAP = "remap"
+    OVERRIDE = "override"

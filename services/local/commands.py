@@ -1,4 +1,4 @@
-"""Commands of the local stack: `trackfold simulate` and `trackfold doctor`.
+"""Commands of the local stack: `trackfold simulate`, `trackfold fold` and `trackfold doctor`.
 
 Only the standard library and typer are imported here, so that `--help` is quick; the rest comes when a command runs.
 Data goes to stdout, talk to stderr.
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from services.local.performing import Performance
     from services.local.settings import LocalSettings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 LONGEST_PREFIX = 16
+PACE_S = 0.5
+_LIST = "list"
 
 app = typer.Typer()
 
@@ -38,28 +41,77 @@ def simulate(  # noqa: PLR0913 -- each is an option of the command
             help="`provider=secret`; TRACKFOLD_LOCAL__SECRETS__EASYPOST and ..._STANDARD are seen by nobody else."
         ),
     ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Play a named bad history instead, onto Kafka; repeat it, or `all`."),
+    ] = None,
+    list_scenarios: Annotated[bool, typer.Option("--list-scenarios", help="Say which scenarios there are.")] = False,
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="Keep a scenario's days, instead of moving it into our time.")
+    ] = False,
+    pace: Annotated[
+        float, typer.Option(min=0, max=60, help="Seconds before a scenario's record of another key; 0: a burst.")
+    ] = PACE_S,
     as_json: Json = False,
 ) -> None:
     """Play a shop on Kafka and carriers through signed webhooks, with late, repeated and disordered messages.
 
     Example: trackfold simulate --orders 100 --speed 2000 --seed 7 --secret easypost=s3cret --secret standard=whsec_...
 
-    Exit code 0: all arrived; 1: some did not; 69: Kafka does not answer; 130: stopped by Ctrl-C.
+    With --scenario it plays named bad histories instead: records of shops and carriers straight onto Kafka, under order
+    and tracking numbers of their own. Example: trackfold simulate --scenario delivered_too_early
+
+    Exit code 0: all arrived; 1: some did not; 2: no such scenario; 69: Kafka does not answer; 130: stopped by Ctrl-C.
     """
     from services.local import playing
     from services.local.simulator import Score, prefix_of
     from services.runtime import clock
 
+    if list_scenarios or scenario == [_LIST]:
+        _list_scenarios(as_json=as_json)
+        return
     if prefix and not (prefix.isascii() and prefix.isalnum() and len(prefix) <= LONGEST_PREFIX):
         raise typer.BadParameter(f"letters and digits, at most {LONGEST_PREFIX}", param_hint="--prefix")
     settings = _settings(ingest_url, secret or [])
-    score = Score(seed, prefix or prefix_of(clock.now()), orders, speed, every, at_most, calm)
+    prefix = prefix or prefix_of(clock.now())
+    if scenario:
+        performances = _prepare(scenario, prefix=prefix, as_written=as_written)
+        raise typer.Exit(_perform(performances, settings, prefix=prefix, pace_s=pace, as_json=as_json))
+    score = Score(seed, prefix, orders, speed, every, at_most, calm)
     outcome = asyncio.run(playing.play(score, settings))
     if as_json:
         typer.echo(json.dumps({"seed": seed, "prefix": score.prefix, **outcome.tally.as_json()}))
     else:
         typer.echo(outcome.summary)
     raise typer.Exit(outcome.code)
+
+
+@app.command()
+def fold(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Records, one a line; - reads them from the standard input.")
+    ],
+    *,
+    as_json: Json = False,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="Add the time events due by then (RFC 3339).")] = "",
+    permute: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, max=1_000_000, help="Fold N random orders and batchings too: all must be equal."
+        ),
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed tries the same orders.")] = 1,
+) -> None:
+    """Fold records as the service would, and show states, timeline, published versions, and what was set aside.
+
+    A line is {"topic", "key", "headers", "value"} in the topics' formats; key and headers may be left out
+    (docs/workbench.md). Needs no service, no settings, no network.
+
+    Exit code 0: all lines were folded; 1: a line was refused, or an order of telling ended otherwise; 2: no such file.
+    """
+    from services.local import fold_file
+
+    raise typer.Exit(fold_file.run(file, at=at, times=permute, seed=seed, as_json=as_json))
 
 
 @app.command()
@@ -77,6 +129,34 @@ def doctor(*, as_json: Json = False) -> None:
     else:
         work.show(report, sys.stdout)
     raise typer.Exit(report.code)
+
+
+def _list_scenarios(*, as_json: bool) -> None:
+    from services.local.scenario_files import scenarios
+
+    if as_json:
+        typer.echo(json.dumps([one.as_json() for one in scenarios().values()], ensure_ascii=False, indent=2))
+        return
+    width = max(len(name) for name in scenarios())
+    for one in scenarios().values():
+        typer.echo(f"{one.name:<{width}}  {one.title}" + (f" ({', '.join(one.rules)})" if one.rules else ""))
+
+
+def _prepare(names: list[str], *, prefix: str, as_written: bool) -> "tuple[Performance, ...]":
+    from services.local import performing
+    from services.local.scenario_files import chosen
+
+    return performing.prepare(chosen(names), prefix=prefix, as_written=as_written)
+
+
+def _perform(
+    performances: "tuple[Performance, ...]", settings: "LocalSettings", *, prefix: str, pace_s: float, as_json: bool
+) -> int:
+    from services.local import performing
+
+    outcome = asyncio.run(performing.perform(performances, settings, pace_s=pace_s))
+    typer.echo(json.dumps({"prefix": prefix, **outcome.as_json()}) if as_json else outcome.summary)
+    return outcome.code
 
 
 def _settings(ingest_url: str, given: list[str]) -> "LocalSettings":

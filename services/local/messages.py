@@ -38,11 +38,12 @@ class StoryClock:
 
 @dataclass(frozen=True, slots=True)
 class KafkaMessage:
-    """One order event, ready to be produced."""
+    """One order event or scan, ready to be produced."""
 
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
+    topic: str = TOPIC
 
 
 @dataclass(frozen=True, slots=True)

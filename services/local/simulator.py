@@ -14,13 +14,15 @@ from datetime import datetime
 from typing import Final
 
 import httpx2
+from aiokafka import AIOKafkaProducer
 
 from services.local.disorder import Arrival, plan_arrivals
-from services.local.messages import TOPIC, KafkaMessage, StoryClock, Webhook, order_event, webhook
+from services.local.messages import KafkaMessage, StoryClock, Webhook, order_event, webhook
 from services.local.sending import Sender, Tally
 from services.local.settings import LocalSettings
 from services.local.stories import ShopStep, Story, make_story
 from services.runtime import clock, kafka
+from services.runtime.settings import KafkaSettings
 
 AT_WORK: Final = 64
 GRACE_S: Final = 2.0
@@ -146,15 +148,19 @@ async def open_simulator(score: Score, settings: LocalSettings, *, trust_env: bo
     ):
 
         async def publish(message: KafkaMessage) -> object:
-            topic = settings.kafka.topic(TOPIC)
-            key, value, headers = message.key, message.value, message.headers
-            return await kafka.send(producer, topic, key=key, value=value, headers=headers, timeout_s=SEND_LIMIT_S)
+            return await produce(producer, settings.kafka, message)
 
         async def post(message: Webhook, headers: Mapping[str, str]) -> httpx2.Response:
             url = f"{base}/webhooks/{message.provider}"
             return await client.post(url, content=message.body, headers=dict(headers))
 
         yield Simulator(score, Sender(publish=publish, post=post, secrets=secrets, tally=Tally()))
+
+
+async def produce(producer: AIOKafkaProducer, settings: KafkaSettings, message: KafkaMessage) -> object:
+    """Produce one message to its topic and wait until it is there."""
+    topic, key, value, headers = settings.topic(message.topic), message.key, message.value, message.headers
+    return await kafka.send(producer, topic, key=key, value=value, headers=headers, timeout_s=SEND_LIMIT_S)
 
 
 def prefix_of(moment: datetime) -> str:

@@ -15,6 +15,8 @@ from babel.dates import format_date, format_time
 
 from schemas.order_events import Window
 from schemas.order_status import LineState, OrderStatus, Parcel
+from schemas.vocabulary import Milestone, TimePrecision
+from schemas.words import MILESTONE_WORDS, NO_NUMBER_YET, ORDER_WORDS, Words
 from services.notify.contacts import Profile
 from services.notify.policy import Identity, instant
 
@@ -44,9 +46,18 @@ class Facts:
     link: str | None
     """The tracking page, by a signed link; None where no signing key is set."""
     when: str | None
-    """Day and time of the milestone."""
+    """Day and time of the milestone; the day alone where the carrier told no more."""
+    words: Words
+    """What the milestone means and what happens next, from the one table."""
+    news: str
+    """The subject line without its capital: `your order 1001 has been shipped`."""
+    steps: tuple[str, ...] = ()
+    step: int = 0
+    """Which of the steps it stands on, from 1; 0 where it has left the way."""
     carrier: str | None = None
     number: str | None = None
+    number_follows: str | None = None
+    """What to say where the parcel has no number yet."""
     parcels: int = 0
     items: tuple[Item, ...] = ()
     more_items: int = 0
@@ -67,7 +78,8 @@ def facts(
     reached_at: str,
 ) -> Facts:
     """Return the facts of one message about one order."""
-    words = _Words.of(profile, status.time_zone)
+    times = _Times.of(profile, status.time_zone)
+    told = MILESTONE_WORDS[Milestone(identity.milestone)]
     parcel = next((one for one in status.parcels if one.shipment == identity.parcel), None)
     at = instant(reached_at)
     items = _ready(status) if not identity.parcel else _items(parcel, status)
@@ -78,17 +90,28 @@ def facts(
         order=status.order,
         name=greeting_name(name),
         link=link,
-        when=words.moment(at),
+        when=times.day(at) if _day_only(parcel, at) else times.moment(at),
+        words=told.words,
+        news=f"{'a parcel of your' if len(status.parcels) > 1 else 'your'} order {status.order} {told.news}",
+        steps=tuple(ORDER_WORDS[state].status for state in told.steps),
+        step=told.step,
         carrier=parcel.carrier_name if parcel is not None else None,
         number=parcel.number if parcel is not None else None,
+        number_follows=NO_NUMBER_YET if parcel is not None and parcel.number is None else None,
         parcels=len(status.parcels),
         items=items[:_MOST_ITEMS],
         more_items=max(0, len(items) - _MOST_ITEMS),
-        expected=words.window(parcel.window or status.promised) if parcel is not None else None,
+        expected=times.window(parcel.window or status.promised) if parcel is not None else None,
         store=collection.store if collection is not None else None,
-        until=words.moment(until),
+        until=times.moment(until),
         hours=collection.hours if collection is not None else None,
     )
+
+
+def _day_only(parcel: Parcel | None, at: datetime | None) -> bool:
+    """Tell whether the milestone's time is a day: a midnight that nobody told must not be shown as one."""
+    scan = parcel.last_scan if parcel is not None else None
+    return scan is not None and scan.time_precision == TimePrecision.DAY and instant(scan.at) == at
 
 
 def greeting_name(name: str | None) -> str | None:
@@ -113,14 +136,14 @@ def _name(line: LineState) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class _Times:
     """Dates and times as this customer reads them."""
 
     locale: Locale
     zone: ZoneInfo | None
 
     @classmethod
-    def of(cls, profile: Profile | None, zone: str | None) -> "_Words":
+    def of(cls, profile: Profile | None, zone: str | None) -> "_Times":
         return cls(_locale(profile), _zone(zone) or _zone(profile.time_zone if profile is not None else None))
 
     def local(self, at: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""Facts into texts: one folder of templates per channel, one set of files per milestone.
+"""Facts into texts: one folder of templates per channel, with one subject line and one set of files per milestone.
 
 Templates are the project's own, run in a sandbox, and fail on anything undefined; what comes from shops, carriers and
 customers is data and is escaped in HTML. Called by the sender and by `trackfold notify preview`.
@@ -48,7 +48,7 @@ def has_templates(channel: str, milestone: str) -> bool:
 
 def render(channel: str, milestone: str, given: Facts) -> Rendered:
     """Return the texts of one message."""
-    subject = _part(channel, f"{milestone}.subject.j2", given)
+    subject = _part(channel, "subject.j2", given)
     return Rendered(
         text=_part(channel, f"{milestone}.txt.j2", given) or "",
         subject=None if subject is None else clean_text(subject)[:_LONGEST_SUBJECT],

@@ -15,7 +15,8 @@ from schemas.order_status import (
     ParcelLine,
     ReachedMilestone,
 )
-from schemas.vocabulary import Milestone
+from schemas.vocabulary import Milestone, OrderState
+from schemas.words import ORDER_WORDS
 from services.notify.contacts import Profile, Stamp
 from services.notify.facts import Facts, facts
 from services.notify.policy import Identity
@@ -42,12 +43,14 @@ def sample_facts(milestone: str, *, channel: str, brand: str = "Northwind Home")
 def sample_status(milestone: str) -> OrderStatus:
     """Return the state of the sample order once it has reached a milestone."""
     collecting = milestone in _WHOLE_ORDER
+    state = OrderState.READY_TO_COLLECT if collecting else OrderState.IN_TRANSIT
+    words = ORDER_WORDS[state]
     reached = ReachedMilestone(name=milestone, occasion="sample", event_key="sample", at=AT)
     return OrderStatus(
         shop="main",
         order="1001",
-        state="ready_to_collect" if collecting else "in_transit",
-        display=Display(status="Sample", sentence="A sample.", next="Nothing.", acts="nobody"),
+        state=state.value,
+        display=Display(status=words.status, sentence=words.sentence, next=words.next, acts=words.acts),
         placed_at="2026-11-20T09:00:00.000Z",
         delivery_method="click_and_collect" if collecting else "standard",
         time_zone="Europe/London",

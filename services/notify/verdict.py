@@ -142,7 +142,9 @@ def _held_back(
     at = instant(found.at)
     if identity.milestone != Milestone.DELIVERED or parcel is None or at is None:
         return None
-    if all(condition.name != Condition.CONTRADICTION for condition in parcel.conditions):
+    # One that was there before is about something else: the parcel has arrived for all that.
+    doubts = (instant(one.since) for one in parcel.conditions if one.name == Condition.CONTRADICTION)
+    if not any(since is None or since >= at for since in doubts):
         return None
     return Hold(Reason.CONTRADICTION, at + how.max_age * rules.age_scale)
 

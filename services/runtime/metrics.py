@@ -80,6 +80,9 @@ CONTRADICTED: Final = Counter(
     "trackfold_status_contradicted_total", "Order events that came with another content under a known id"
 )
 PUBLISHED: Final = Counter("trackfold_status_published_total", "Versions written to the outbox", ["state"])
+NOT_ATTEMPTED: Final = Counter(
+    "trackfold_status_not_really_attempted_total", "Deliveries that no attempt was made of, as their courier says (R9)"
+)
 UNKNOWN_CARRIERS: Final = Counter(
     "trackfold_status_unknown_carriers_total", "Shipments of a carrier that nobody listed (`carriers unknown`)"
 )

@@ -4,40 +4,35 @@ The state of all parcels and the order is folded here once more, after a batch, 
 was told already needs no timer: whether it counts is the fold's business.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from schemas.envelope import ce_headers
 from schemas.keys import split_order_key
 from schemas.order_events import ORDER_EVENT, TimeReached
 from schemas.scans import SCAN, Scan
-from schemas.vocabulary import Bucket, ScanKind, TimeKind
+from schemas.vocabulary import ScanKind, TimeKind
 from services.status.expectations import (
-    Estimate,
     Expectation,
-    Mark,
-    OrderOutlook,
     Rule,
     expectations,
     order_expectations,
 )
 from services.status.inputs import ORDER_EVENTS, SCANS
+from services.status.kept import Kept
 from services.status.messages import SOURCE
-from services.status.order import History, fold_parcel, position_of
-from services.status.order_facts import OrderFacts, ParcelFacts, StoredEvent, gather
+from services.status.order_facts import OrderFacts, ParcelFacts, StoredEvent
+from services.status.order_times import open_since, outlook_of_order
 from services.status.outlook import outlook_of
-from services.status.positions import ParcelPosition
+from services.status.parcel_fold import History, facts_of, fold_parcel, position_of, route_of, unit_positions
+from services.status.pieces import parts_of
 from services.status.replay import World
-from services.status.sequence import known_zone
-from services.status.units import buckets_of
+from services.status.shipment import ShipmentState
 
 PROVIDER: Final = "trackfold"
 TIME_REACHED: Final = "time_reached"
-
-_WAITING: Final = frozenset({Bucket.OPEN, Bucket.PICKING})
-_TO_COME: Final = _WAITING | {Bucket.READY, Bucket.SHIPPED, Bucket.RETURNING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,51 +57,46 @@ class Awaited:
         )
 
 
-def look(order: str, events: Iterable[StoredEvent], histories: Mapping[str, History]) -> list[Awaited]:
+def look(
+    order: str, events: Iterable[StoredEvent], histories: Mapping[str, History], *, kept: Kept | None = None
+) -> list[Awaited]:
     """Return what an order awaits, from its events and the histories of all its parcels' keys."""
     held = list(events)
-    facts = gather(held)
+    kept = kept if kept is not None else Kept()
+    facts = facts_of(order, held, kept)
     if facts.erased is not None:
         return []
     found: list[Awaited] = []
-    positions = []
+    positions, states = [], []
     for _, parcel in sorted(facts.parcels.items()):
-        _, state = fold_parcel(order, facts, parcel, histories)
-        positions.append(position := position_of(parcel, state))
-        found += _of_position(order, position, expectations(outlook_of(state, facts.zone)))
-    found += [of_order(order, one) for one in order_expectations(outlook_of_order(facts, positions))]
-    return untold(found, held, histories)
+        _, state = fold_parcel(order, facts, parcel, histories, kept=kept)
+        positions += unit_positions(parcel, state)
+        states.append(state)
+        found += _of_parcel(order, facts, parcel, state, histories=histories)
+    outlook = outlook_of_order(facts, positions, since=open_since(states))
+    found += [of_order(order, one) for one in order_expectations(outlook)]
+    told = {stored.id for stored in held if stored.source == SOURCE}
+    return [one for one in found if one.topic == SCANS or one.expectation.identity not in told]
 
 
-def outlook_of_order(facts: OrderFacts, positions: Sequence[ParcelPosition]) -> OrderOutlook:
-    """Return what an order's silence is measured by; overrides are those of its parcels."""
-    counts: dict[Bucket, int] = {}
-    for buckets in buckets_of(facts, positions).values():
-        for bucket, units in buckets.items():
-            counts[bucket] = counts.get(bucket, 0) + units
-    promise = facts.promise
-    window = None if promise is None else promise.window
-    return OrderOutlook(
-        open=any(counts.get(bucket) for bucket in _TO_COME),
-        started=any(units for bucket, units in counts.items() if bucket not in _WAITING | {Bucket.CANCELLED}),
-        free=None if facts.free is None else Mark(facts.free.key, _instant(facts.free)),
-        promise=None
-        if promise is None or window is None
-        else Estimate(promise.made_by.key, _instant(promise.made_by), window),
-        zone=known_zone(facts.zone) or UTC,
-    )
+def _of_parcel(
+    order: str, facts: OrderFacts, parcel: ParcelFacts, state: ShipmentState, *, histories: Mapping[str, History]
+) -> list[Awaited]:
+    """Return the time events of a parcel, each piece's own (R22), that are not among its scans yet.
 
-
-def _instant(stored: StoredEvent) -> datetime:
-    return stored.event.occurred_at.astimezone(UTC)
-
-
-def _of_position(order: str, position: ParcelPosition, expected: Sequence[Expectation]) -> list[Awaited]:
-    """Return the time events of a parcel; an override is the order's event, so its end is one too."""
-    own = [one for one in expected if one.rule is not Rule.OVERRIDE_EXPIRED]
-    carried = position.active and position.facts.keys
-    ends = [of_order(order, one) for one in expected if one.rule is Rule.OVERRIDE_EXPIRED]
-    return [*ends, *(of_parcel(position.facts, one) for one in own if carried)]
+    Where an override is the order's event, its end is one too.
+    """
+    route, found = route_of(facts, parcel), {}
+    address = _address(parcel) if position_of(parcel, state).active else None
+    told = {key for shipment in parcel.keys if shipment in histories for key, _ in histories[shipment].readings}
+    for part in parts_of(state):
+        by_order = part.override is not None and not part.override.by_scan
+        for one in expectations(outlook_of(part, facts.zone, route)):
+            if one.rule is Rule.OVERRIDE_EXPIRED and by_order:
+                found[one.identity] = of_order(order, one)
+            elif address is not None and one.identity not in told:
+                found[one.identity] = _of_shipment(address, one)
+    return list(found.values())
 
 
 def of_order(order: str, expectation: Expectation) -> Awaited:
@@ -125,15 +115,36 @@ def of_order(order: str, expectation: Expectation) -> Awaited:
     return Awaited(expectation, ORDER_EVENTS, order, ORDER_EVENT.dump_json(event, exclude_defaults=True))
 
 
-def of_parcel(parcel: ParcelFacts, expectation: Expectation) -> Awaited:
-    """Return the time event of a parcel that has a number or a reference."""
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """What a scan of a parcel must carry to be read with its others."""
+
+    carrier: str
+    number: str | None = None
+    references: Mapping[str, str] = field(default_factory=dict)
+
+
+def _address(parcel: ParcelFacts) -> _Address | None:
+    """Return the parcel's number, else a reference, else another carrier's number; None: nothing can be told of it."""
+    if parcel.number is not None:
+        return _Address(parcel.carrier, parcel.number)
+    if parcel.references:
+        return _Address(parcel.carrier, references=parcel.references)
+    if not parcel.aliases:
+        return None
+    carrier, _, number = parcel.aliases[0].partition(":")
+    return _Address(carrier, number)
+
+
+def _of_shipment(address: _Address, expectation: Expectation) -> Awaited:
+    """Return the time event of a parcel that has an address."""
     scan = Scan(
         kind=ScanKind.TIME,
         event_key=expectation.identity,
         provider=PROVIDER,
-        carrier=parcel.carrier,
-        number=parcel.number,
-        references={} if parcel.number is not None else parcel.references,
+        carrier=address.carrier,
+        number=address.number,
+        references=dict(address.references),
         occurred_at=expectation.due_at,
         time_kind=TimeKind.UTC,
         rule=expectation.rule,
@@ -145,13 +156,6 @@ def of_parcel(parcel: ParcelFacts, expectation: Expectation) -> Awaited:
     return Awaited(expectation, SCANS, scan.key, SCAN.dump_json(scan, exclude_defaults=True))
 
 
-def untold(found: Iterable[Awaited], events: Iterable[StoredEvent], histories: Mapping[str, History]) -> list[Awaited]:
-    """Return those whose time event is not in any history yet."""
-    told = {stored.id for stored in events if stored.source == SOURCE}
-    told |= {event_key for history in histories.values() for event_key, _ in history.readings}
-    return [one for one in found if one.expectation.identity not in told]
-
-
 def first_dates(world: World) -> dict[str, datetime]:
     """Return, for each order that a batch changed, when it must be looked at first; no entry: it awaits nothing."""
     # A claim on what nobody scanned changes nothing for the others that claim it (`World._sharing`).
@@ -159,5 +163,7 @@ def first_dates(world: World) -> dict[str, datetime]:
     changed |= {shipment for shipment, _, _ in world.told_earlier}
     orders = {order for order, _ in world.new_events}
     orders |= {order for shipment in changed for order, _ in world.histories[shipment].claims}
-    found = {order: look(order, world.events[order].values(), world.histories) for order in sorted(orders)}
+    found = {
+        order: look(order, world.events[order].values(), world.histories, kept=world.kept) for order in sorted(orders)
+    }
     return {order: min(one.expectation.due_at for one in waiting) for order, waiting in found.items() if waiting}

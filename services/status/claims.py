@@ -4,7 +4,7 @@ Carriers reuse numbers, and two orders can claim one. A claim is an order's *shi
 together are one box and read one state, a later one is the number used again. Nothing of one order shows in another.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,14 +42,45 @@ def group_starts(claims: Iterable[Claim]) -> list[datetime]:
 def scans_of(start: datetime, claims: Iterable[Claim], scans: Sequence[Scan]) -> list[Scan]:
     """Return the scans that belong to the group of the claim starting at `start`.
 
-    A scan belongs to the last group with `group start - 7 days <= occurred_at`, else to the first. A future time is
-    clamped first (R14), or a carrier's wrong year would give an old parcel's scan to the number's next user.
+    Where the carrier tells boxes apart by ids of its own, by those. Else a scan belongs to the last group with
+    `group start - 7 days <= occurred_at`, else to the first. A future time is clamped first (R14), or a carrier's wrong
+    year would give an old parcel's scan to the number's next user.
     """
+    boxes = {scan.event_key: scan.unique_id for scan in scans if scan.unique_id is not None}
+    if len(set(boxes.values())) > 1:
+        return _scans_of_box(start, claims, scans, boxes)
+    return _scans_of_group(start, claims, scans)
+
+
+def _scans_of_box(
+    start: datetime, claims: Iterable[Claim], scans: Sequence[Scan], boxes: Mapping[str, str]
+) -> list[Scan]:
+    """Return the scans of the box whose first scan is nearest to the claim, and those of no box in the claim's group.
+
+    The carrier's own ids tell the boxes apart, however close together they travel (FedEx).
+    """
+    first: dict[str, datetime] = {}
+    for scan in scans:
+        if scan.unique_id is not None:
+            first[scan.unique_id] = min(instant(scan), first.get(scan.unique_id, instant(scan)))
+    nearest = min(first, key=lambda box: (abs(first[box] - start), box))
+    in_group = {scan.event_key for scan in _scans_of_group(start, claims, scans)}
+    found = []
+    for scan in scans:
+        box = boxes.get(scan.voids or scan.basis or "", scan.unique_id)
+        if box == nearest or (box is None and scan.event_key in in_group):
+            found.append(scan)
+    return found
+
+
+def _scans_of_group(start: datetime, claims: Iterable[Claim], scans: Sequence[Scan]) -> list[Scan]:
     starts = group_starts(claims)
     if len(starts) <= 1:
         return list(scans)
     own = _last_not_after(starts, start)
-    return [scan for scan in scans if _last_not_after(starts, instant(scan) + HEAD_START) == own]
+    groups = {scan.event_key: _last_not_after(starts, instant(scan) + HEAD_START) for scan in scans}
+    # What withdraws a scan, or says what its silence means, is about the box of that scan, whenever it is told.
+    return [scan for scan in scans if groups.get(scan.voids or scan.basis or "", groups[scan.event_key]) == own]
 
 
 def _last_not_after(starts: Sequence[datetime], moment: datetime) -> int:

@@ -36,6 +36,22 @@ def unknown_carriers(*, as_json: Json = False) -> None:
     work.show(asyncio.run(work.find(environment.load(OperatorSettings))), as_json=as_json)
 
 
+# A command of its own, for whoever answers a customer: `services/cli.py` puts it on top.
+def explain(
+    argument: Annotated[str, typer.Argument(metavar="ORDER|NUMBER", help="An order, or a tracking number.")],
+    *,
+    shop: Annotated[str, typer.Option(help="The order's shop.")] = "main",
+    as_json: Json = False,
+) -> None:
+    """Tell in words why an order, or a parcel, shows what it shows."""
+    from services.runtime import environment
+    from services.runtime.settings import OperatorSettings
+    from services.status import explain_command as work
+
+    found = asyncio.run(work.find(environment.load(OperatorSettings), argument, shop=shop))
+    work.show(found, as_json=as_json)
+
+
 @machine.command("show")
 def machine_show(*, as_json: Json = False) -> None:
     """Say which version is active and which this program has."""
@@ -46,12 +62,19 @@ def machine_show(*, as_json: Json = False) -> None:
 def machine_activate(
     *,
     version: Annotated[int | None, typer.Option(min=1, help="Which; without it, this program's.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Allow a version above this program's.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Let this program's version fold from now on; processes with an older one end with 75 and come back newer."""
-    from services.status.versions import MACHINE_VERSION
+    """Let this program's version fold from now on; processes with an older one end with 75 and come back newer.
 
-    _machine(version or MACHINE_VERSION, as_json=as_json)
+    Exit code 78: the version is above this program's; --force allows it, where the newer program is ready to start.
+    """
+    from services.status.versions import MACHINE_VERSION, allow
+
+    chosen = version or MACHINE_VERSION
+    if warning := allow(chosen, MACHINE_VERSION, force=force):
+        typer.echo(f"trackfold: warning: {warning}", err=True)
+    _machine(chosen, as_json=as_json)
 
 
 def _machine(version: int | None, *, as_json: bool) -> None:

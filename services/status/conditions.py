@@ -6,13 +6,13 @@ kept like any other and ends by a code that says so.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from schemas.order_events import Window
 from schemas.scans import Scan
 from schemas.vocabulary import Condition
+from services.status.dates import window_end
 from services.status.sequence import instant, known_zone
 from services.status.shipment import Episode, Override, ShipmentState
 
@@ -27,14 +27,20 @@ ENDED_BY_MOVING: Final = frozenset(
 #: Any newer scan ends them: the carrier speaks of it again.
 ENDED_BY_ANY_SCAN: Final = frozenset({Condition.PICKUP_EXPIRING, Condition.EXPIRED_TRACKING})
 
-#: The delivery ends them (R4: the later delivery is the truth).
-ENDED_BY_DELIVERY: Final = frozenset({Condition.DELAYED, Condition.CONTRADICTION})
+#: The delivery ends them.
+ENDED_BY_DELIVERY: Final = frozenset({Condition.DELAYED})
+
+#: Raised by a scan after the delivery (R4): a later delivery says which was true.
+AFTER_DELIVERY: Final = "after_delivery"
 
 #: An agent who says where the parcel is has looked at it.
 ENDED_BY_AN_AGENT: Final = frozenset({Condition.CONTRADICTION, Condition.ACTION_REQUIRED})
 
+#: Sub-statuses that tell no reason.
+_SAYS_NOTHING: Final = frozenset({"informational", "unmapped"})
+
 #: Sub-statuses of the scan that a redirect leads to.
-_REDIRECTED: Final = frozenset({"forwarded", "redirected"})
+REDIRECT_SCANS: Final = frozenset({"forwarded", "redirected"})
 
 #: Whose problem it is; the carrier's where the table does not say.
 CAUSES: Final = MappingProxyType(
@@ -75,19 +81,32 @@ def clear(state: ShipmentState, names: Iterable[str], *, at: datetime, by: str) 
 
 def note_scan(state: ShipmentState, scan: Scan, *, physical: bool) -> None:
     """Apply what a scan clears, then what it sets: a scan can move a parcel and raise a new problem at once."""
-    ended = {*ENDED_BY_ANY_SCAN, *scan.conditions_cleared}
-    if physical:
-        ended |= ENDED_BY_MOVING
-    if scan.substatus in _REDIRECTED or Condition.REDIRECTED in scan.conditions_set:
-        ended.add(Condition.REDIRECT_PENDING)
-    clear(state, ended, at=instant(scan), by=scan.event_key)
+    if state.conditions:
+        ended = {*ENDED_BY_ANY_SCAN, *scan.conditions_cleared}
+        if physical:
+            ended |= ENDED_BY_MOVING
+        if scan.substatus in REDIRECT_SCANS or Condition.REDIRECTED in scan.conditions_set:
+            ended.add(Condition.REDIRECT_PENDING)
+        clear(state, ended, at=instant(scan), by=scan.event_key)
     for name in scan.conditions_set:
-        raise_condition(state, name, scan, reason=scan.substatus or scan.raw_code or scan.kind)
+        raise_condition(state, name, scan, reason=_reason(scan))
+
+
+def _reason(scan: Scan) -> str:
+    """Return the sub-status that says why, else the carrier's own code."""
+    said = None if scan.substatus in _SAYS_NOTHING else scan.substatus
+    return said or scan.raw_code or scan.kind
 
 
 def note_delivery(state: ShipmentState, scan: Scan) -> None:
     """Close what the delivery ends."""
-    clear(state, ENDED_BY_DELIVERY, at=instant(scan), by=scan.event_key)
+    if state.conditions:
+        settled = {Condition.CONTRADICTION} if state.corrections or _doubted(state) else set()
+        clear(state, ENDED_BY_DELIVERY | settled, at=instant(scan), by=scan.event_key)
+
+
+def _doubted(state: ShipmentState) -> bool:
+    return any(one.reason == AFTER_DELIVERY and one.cleared_at is None for one in state.episodes)
 
 
 def note_override(state: ShipmentState, override: Override) -> None:
@@ -101,14 +120,6 @@ def note_estimate(state: ShipmentState, scan: Scan, zone: str | None) -> None:
     state.window = scan
     if scan.window is None or scan.window == before:
         return
-    if latest(scan.window, zone) > instant(scan):
+    ends = window_end(scan.window, known_zone(zone) or UTC)
+    if ends is not None and ends > instant(scan):
         clear(state, (Condition.DELAYED,), at=instant(scan), by=scan.event_key)
-
-
-def latest(window: Window, zone: str | None) -> datetime:
-    """Return the end of a window: a day ends at midnight where the parcel goes."""
-    if window.ends is not None:
-        return window.ends
-    assert window.day is not None  # noqa: S101 - a window has a day or an end
-    midnight = datetime.combine(window.day, time(0), known_zone(zone) or UTC)
-    return midnight + timedelta(days=1)

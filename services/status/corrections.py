@@ -6,7 +6,7 @@ that the true delivery is told again.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from schemas.scans import Place, Scan
@@ -68,16 +68,48 @@ def note_void(state: ShipmentState, void: Scan, target: Scan | None) -> str:
     return "void"
 
 
+def word_of(scan: Scan) -> Override:
+    """Return what an agent told with the shipment's scans, of a stage and leg that we know."""
+    by = scan.by
+    return Override(
+        key=scan.event_key,
+        at=instant(scan),
+        stage=None if scan.stage is None else Stage(scan.stage),
+        leg=Leg(scan.leg),
+        substatus=scan.substatus,
+        pinned=bool(scan.pinned),
+        until=scan.until,
+        author=None if by is None else by.name or by.kind,
+        reason=scan.reason,
+        by_scan=True,
+    )
+
+
 def note_override(state: ShipmentState, override: Override) -> None:
     """Begin or end an agent's override (R17)."""
-    state.override = override if override.stage is not None else None
+    if override.stage is None:
+        _end(state, override.key, override.at, delivered=False)
+    else:
+        state.override = override
     conditions.note_override(state, override)
 
 
-def end_override(state: ShipmentState, *, pinned: bool) -> None:
+def end_override(state: ShipmentState, scan: Scan, *, pinned: bool) -> None:
     """End the override that holds; a pinned one only if `pinned`: later physical scans do not end it."""
     if state.override is not None and (pinned or not state.override.pinned):
-        state.override = None
+        delivered = scan.stage == Stage.DELIVERED and scan.leg == Leg.OUTBOUND
+        _end(state, scan.event_key, instant(scan), delivered=delivered)
+
+
+def _end(state: ShipmentState, key: str, at: datetime, *, delivered: bool) -> None:
+    """End an agent's word; where it alone said "delivered", the true delivery is told again."""
+    word, state.override = state.override, None
+    if word is None:
+        return
+    state.open_since = at
+    alone = word.stage is Stage.DELIVERED and word.leg is Leg.OUTBOUND and state.stage is not Stage.DELIVERED
+    if alone and not delivered:
+        state.corrections.append(Correction(key, at, "override_ended"))
 
 
 def overlaid(state: ShipmentState) -> ShipmentState:
@@ -85,10 +117,11 @@ def overlaid(state: ShipmentState) -> ShipmentState:
     override = state.override
     if override is None or override.stage is None:
         return state
+    back = override.leg is Leg.RETURN or override.stage is Stage.RETURNED
     shown = replace(
         state,
-        stage=override.stage,
-        leg=Leg.RETURN if override.stage is Stage.RETURNED else override.leg,
+        stage=Stage.RETURNED if back and override.stage is Stage.DELIVERED else override.stage,
+        leg=Leg.RETURN if back else Leg.OUTBOUND,
         substatus=override.substatus,
         beneath=state.stage,
         milestones=list(state.milestones),

@@ -10,7 +10,7 @@ from schemas.scans import Place, Scan
 from schemas.vocabulary import Leg, Stage
 from services.status.corrections import apart
 from services.status.shipment import Custody, Route
-from services.status.transitions import PHYSICAL, RANK, Position
+from services.status.transitions import PHYSICAL, POSITIONS, RANK, Position
 
 #: R6: delivered, says the code, and to the sender.
 _TO_THE_SENDER: Final = frozenset({"received_by_sender", "returned_to_sender"})
@@ -18,16 +18,18 @@ _TO_THE_SENDER: Final = frozenset({"received_by_sender", "returned_to_sender"})
 #: R16: the scan after which another carrier holds the parcel.
 _HANDOVER: Final = "handed_to_partner"
 
+_LEGS: Final = frozenset(Leg)
+
 
 def reading_of(scan: Scan, leg: Leg, route: Route) -> Position | None:
     """Return what a scan tells of a parcel that is on `leg`; None where it tells no position we know."""
-    if scan.stage is None or scan.stage not in RANK or scan.leg not in set(Leg):
+    if scan.stage is None or scan.stage not in RANK or scan.leg not in _LEGS:
         return None
     stage = Stage(scan.stage)
-    back = Leg.RETURN in (leg, scan.leg) or stage is Stage.RETURNED
+    back = leg is Leg.RETURN or scan.leg == Leg.RETURN or stage is Stage.RETURNED
     if stage is Stage.DELIVERED and (back or scan.substatus in _TO_THE_SENDER or _at_the_sender(scan.place, route)):
-        return Position(Stage.RETURNED, Leg.RETURN)
-    return Position(stage, Leg.RETURN if back else Leg.OUTBOUND)
+        return POSITIONS[Leg.RETURN][Stage.RETURNED]
+    return POSITIONS[Leg.RETURN if back else Leg.OUTBOUND][stage]
 
 
 def why_no_position(scan: Scan) -> tuple[str, str]:
@@ -39,6 +41,8 @@ def why_no_position(scan: Scan) -> tuple[str, str]:
 
 def superseded_by_holder(custody: Custody, scan: Scan) -> bool:
     """Tell whether a former holder speaks: after a handover, from the new holder's first scan on (R16)."""
+    if not custody.former:
+        return False
     taking_over = custody.handing_over and scan.carrier not in custody.handing_over
     return scan.carrier in custody.former and not (taking_over and scan.stage in PHYSICAL)
 

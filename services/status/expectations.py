@@ -8,14 +8,15 @@ knows neither the machine nor the order. A new rule of time is its row in `LIMIT
 import hashlib
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from schemas.order_events import Window
 from schemas.vocabulary import Condition, Leg, Stage
+from services.status.dates import LATEST, next_day, whole_second, window_end
 
 
 class Rule(StrEnum):
@@ -64,8 +65,6 @@ SETS: Final = MappingProxyType(
 
 _ENDED: Final = frozenset({Stage.DELIVERED, Stage.RETURNED, Stage.CANCELLED, Stage.DISPOSED, Stage.LOST})
 _SILENT: Final = frozenset({Stage.ANNOUNCED, Stage.ACCEPTED, Stage.IN_TRANSIT, Stage.ATTEMPTED})
-_EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _EVENT_KEY: Final = re.compile(r"[A-Za-z0-9:._+-]{1,128}")
 _LONGEST_BASIS: Final = 128
 
@@ -118,7 +117,7 @@ class ShipmentOutlook:
     leg: Leg
     conditions: Collection[str]
     last: Mark | None
-    """The last scan of the carrier, whatever it said (not a time event, not an estimate)."""
+    """The last scan of the carrier, whatever it said (not a time event, not an estimate), else the handover."""
     entered: Mark | None = None
     """The first scan of the stage it is in, since it entered it."""
     confirmed: Mark | None = None
@@ -131,6 +130,8 @@ class ShipmentOutlook:
     pickup_until: datetime | None = None
     """Until when it waits at the carrier's point, where the carrier told it."""
     override: Until | None = None
+    since: datetime | None = None
+    """Since when it is open again, after an end, the carrier's point or an agent's word: nothing was awaited before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,8 @@ class OrderOutlook:
     """Overrides in force that an order event set."""
     zone: tzinfo = UTC
     """The destination's zone."""
+    since: datetime | None = None
+    """Since when it is open again, as of the last of its parcels that is."""
 
 
 def expectations(outlook: ShipmentOutlook) -> list[Expectation]:
@@ -160,7 +163,7 @@ def expectations(outlook: ShipmentOutlook) -> list[Expectation]:
     if outlook.stage not in _ENDED:
         rules = (_silent, _delayed, _pickup_expiring, _expired, _day_ended)
         found += [rule(outlook) for rule in rules]
-    return _pending(found, outlook.conditions)
+    return _pending(found, outlook.conditions, outlook.since)
 
 
 def order_expectations(outlook: OrderOutlook) -> list[Expectation]:
@@ -168,7 +171,7 @@ def order_expectations(outlook: OrderOutlook) -> list[Expectation]:
     found = [_override(one) for one in outlook.overrides]
     if outlook.open:
         found += [_promise_missed(outlook), _never_dispatched(outlook)]
-    return _pending(found, outlook.conditions)
+    return _pending(found, outlook.conditions, outlook.since)
 
 
 def expects(outlook: ShipmentOutlook | OrderOutlook, rule: str | None, basis: str | None) -> bool:
@@ -200,7 +203,7 @@ def _delayed(outlook: ShipmentOutlook) -> Expectation | None:
     arrived = outlook.leg is Leg.RETURN or outlook.stage is Stage.AVAILABLE_FOR_PICKUP
     if arrived or outlook.estimate is None:
         return None
-    return _at(Rule.DELAYED, outlook.estimate, _latest(outlook.estimate.window, outlook.zone), "delayed")
+    return _past(Rule.DELAYED, outlook.estimate, window_end(outlook.estimate.window, outlook.zone), "delayed")
 
 
 def _pickup_expiring(outlook: ShipmentOutlook) -> Expectation | None:
@@ -222,21 +225,21 @@ def _day_ended(outlook: ShipmentOutlook) -> Expectation | None:
         return None
     zone = outlook.confirmed_zone or mark.at.tzinfo or UTC
     limit = "day_ended.local_time"
-    return _at(Rule.DAY_ENDED, mark, _on_the_clock(mark.at.astimezone(zone).date(), zone, LIMITS[limit]), limit)
+    return _at(Rule.DAY_ENDED, mark, next_day(mark.at.astimezone(zone).date(), zone, LIMITS[limit]), limit)
 
 
 def _promise_missed(outlook: OrderOutlook) -> Expectation | None:
     if outlook.promise is None:
         return None
-    latest = _latest(outlook.promise.window, outlook.zone)
-    return _at(Rule.PROMISE_MISSED, outlook.promise, latest, "promise_missed")
+    latest = window_end(outlook.promise.window, outlook.zone)
+    return _past(Rule.PROMISE_MISSED, outlook.promise, latest, "promise_missed")
 
 
 def _never_dispatched(outlook: OrderOutlook) -> Expectation | None:
     if outlook.started or outlook.free is None:
         return None
     paid = _after(Rule.NEVER_DISPATCHED, outlook.free, "never_dispatched.after_payment")
-    latest = None if outlook.promise is None else _latest(outlook.promise.window, outlook.zone)
+    latest = None if outlook.promise is None else window_end(outlook.promise.window, outlook.zone)
     if latest is None:
         return paid
     limit = "never_dispatched.before_promise"
@@ -247,48 +250,41 @@ def _never_dispatched(outlook: OrderOutlook) -> Expectation | None:
 def _override(override: Until | None) -> Expectation | None:
     if override is None:
         return None
-    return _at(Rule.OVERRIDE_EXPIRED, override, override.until, "override_expired")
+    return _past(Rule.OVERRIDE_EXPIRED, override, override.until, "override_expired")
 
 
 def _after(rule: Rule, mark: Mark, limit: str) -> Expectation | None:
     return _at(rule, mark, mark.at.astimezone(UTC) + LIMITS[limit], limit)
 
 
+def _past(rule: Rule, mark: Mark, date_told: datetime | None, limit: str) -> Expectation | None:
+    """Return the expectation of a date that passes, with what the table grants beyond it."""
+    return _at(rule, mark, None if date_told is None else date_told + LIMITS[limit], limit)
+
+
 def _at(rule: Rule, mark: Mark, due_at: datetime | None, limit: str) -> Expectation | None:
     """Return the expectation; never due before its basis: at that place nothing would expect it yet."""
     if due_at is None:
         return None
-    due_at = _whole_second(max(due_at.astimezone(UTC), mark.at.astimezone(UTC)))
-    return Expectation(rule, basis_of(mark.event_key), due_at, limit) if due_at < _LATEST else None
+    due_at = whole_second(max(due_at.astimezone(UTC), mark.at.astimezone(UTC)))
+    return Expectation(rule, basis_of(mark.event_key), due_at, limit) if due_at < LATEST else None
 
 
-def _latest(window: Window, zone: tzinfo) -> datetime | None:
-    """Return when a window has passed: its end, or the end of its local day."""
-    if window.ends is not None:
-        return window.ends.astimezone(UTC)
-    assert window.day is not None  # noqa: S101 - a window has one of both
-    return _on_the_clock(window.day, zone, timedelta(0))
-
-
-def _on_the_clock(day: date, zone: tzinfo, hours: timedelta) -> datetime | None:
-    """Return that time of the day after `day`; a time that the zone skips moves forward. None outside our calendar."""
-    if not _EARLIEST.year <= day.year < _LATEST.year:
-        return None
-    clock = (datetime.combine(day, time()) + timedelta(days=1) + hours).time()
-    return datetime.combine(day + timedelta(days=1), clock, tzinfo=zone).astimezone(UTC)
-
-
-def _pending(found: Sequence[Expectation | None], conditions: Collection[str]) -> list[Expectation]:
+def _pending(
+    found: Sequence[Expectation | None], conditions: Collection[str], since: datetime | None
+) -> list[Expectation]:
+    """Return what is not true yet, none due in a time of which nothing was awaited: there it would be set aside."""
     open_ones = (one for one in found if one is not None and SETS.get(one.rule) not in conditions)
-    return sorted(open_ones, key=_by_date)
+    if since is None:
+        return sorted(open_ones, key=_by_date)
+    earliest = whole_second(since.astimezone(UTC))
+    moved = (one if one.rule is Rule.OVERRIDE_EXPIRED or one.due_at >= earliest else replace(one, due_at=earliest)
+             for one in open_ones)  # fmt: skip
+    return sorted(moved, key=_by_date)
 
 
 def _by_date(one: Expectation) -> tuple[datetime, str, str]:
     return one.due_at, one.rule, one.basis
-
-
-def _whole_second(moment: datetime) -> datetime:
-    return moment if not moment.microsecond else moment.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def _digest(text: str) -> str:

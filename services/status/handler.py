@@ -10,15 +10,17 @@ from datetime import datetime
 from typing import Final
 
 from schemas.envelope import trace_parent
+from schemas.vocabulary import Stage
 from services.runtime import clock, metrics
 from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
 from services.runtime.kafka import Record
 from services.runtime.postgres import Connection
-from services.status import repository, timer_rows, versions
+from services.status import repeats, repository, timer_rows, versions
 from services.status.awaited import first_dates
 from services.status.inputs import OrderIn, Refused, ScanIn, dead_letter, read
 from services.status.messages import Message, dead_letter_message, status_message
+from services.status.milestones import NO_ATTEMPT
 from services.status.outputs import Outputs
 from services.status.replay import World, claims_on_the_way
 from services.status.unknown_carriers import count_new
@@ -67,6 +69,7 @@ class Handler:
         await repository.note_told_earlier(connection, world.told_earlier)
         await repository.advance_shipments(connection, world.next_n)
         await repository.save_events(connection, world.new_events)
+        await repeats.count(connection, world.readings_again, world.events_again)
         messages, newest = [], {}
         for one in world.published:
             traceparent = trace_parent(one.item.record.headers)
@@ -75,6 +78,7 @@ class Handler:
             newest[one.order] = message
         for order, message in sorted(newest.items()):
             await repository.save_order(connection, order, world.orders[order], message)
+        await repository.note_reread(connection, sorted(world.reread - newest.keys()))
         return messages
 
 
@@ -84,6 +88,20 @@ def _count(world: World, unknown_carriers: int) -> None:
     metrics.REPEATED.inc(world.repeated)
     metrics.CONTRADICTED.inc(world.contradicted)
     metrics.UNKNOWN_CARRIERS.inc(unknown_carriers)
+    metrics.NOT_ATTEMPTED.inc(not_attempted(world))
+
+
+def not_attempted(world: World) -> int:
+    """Return how many attempts that were none (R9) a batch told for the first time; another reading is no other one."""
+    new = {(row.shipment, row.scan.event_key, row.content): row.scan for row in world.rows if row.scan is not None}
+    told = {at[:2] for at, scan in new.items() if scan.stage == Stage.ATTEMPTED and scan.substatus == NO_ATTEMPT}
+    known = {
+        (shipment, event_key)
+        for shipment in {shipment for shipment, _ in told}
+        for event_key, content in world.histories[shipment].readings
+        if (shipment, event_key, content) not in new
+    }
+    return len(told - known)
 
 
 def _count_refused(refused: Sequence[Refused]) -> None:

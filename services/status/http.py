@@ -1,21 +1,17 @@
-"""The public port of status: the query API behind a key, the tracking page behind a signed link, and the API's page.
+"""The public port of status: the query API and agents' pages behind a key, the tracking page behind a signed link.
 
 Everything here reads. Every error of the API is a problem document (RFC 9457); unknown and unreadable look the same.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, StringConstraints, TypeAdapter
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp
 
-from schemas.base import Identifier
-from schemas.keys import order_key
 from schemas.scans import EventKey
 from services.runtime.errors import Transient
 from services.runtime.http import problem, unavailable
@@ -24,18 +20,16 @@ from services.runtime.postgres import Pool
 from services.status.access import make_guard
 from services.status.answers import OrderDocument, ShipmentDocument, order_document, shipment_document
 from services.status.edge import Edge, segment
+from services.status.explain_http import agent_routes, explain_api
 from services.status.machine import Verdict
 from services.status.openapi import DESCRIPTION, TITLE, VERSION, declared, describe, docs_routes
 from services.status.order_facts import ParcelFacts
+from services.status.paths import UNKNOWN_ORDER, Order, Shop, order_named
 from services.status.queries import Found, find_order
 from services.status.settings import StatusSettings
+from services.status.tagged import tagged
 from services.status.web.pages import page_routes
 
-_ORDER: Final = TypeAdapter(Annotated[Identifier, StringConstraints(max_length=64)])
-_UNKNOWN_ORDER: Final = "no order of this shop has that number"
-
-Shop = Annotated[str, Path(description="The shop; `main` where there is only one.", examples=["main"])]
-Order = Annotated[str, Path(description="The order number as the shop prints it, URL-encoded.", examples=["1001"])]
 Key = Annotated[
     str,
     Path(
@@ -61,8 +55,10 @@ def make_app(pool: Pool, settings: StatusSettings) -> ASGIApp:
         separate_input_output_schemas=False,
     )
     app.include_router(_query_api(pool, settings))
+    app.include_router(explain_api(pool, settings))
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.router.routes.extend(page_routes(pool, keys))
+    app.router.routes.extend(agent_routes(pool, settings.status.api_keys, most=settings.status.max_history))
     if settings.status.docs:
         app.router.routes.extend(docs_routes(app, settings.http.public_url))
     app.add_exception_handler(StarletteHTTPException, _on_refusal)
@@ -85,7 +81,7 @@ def _query_api(pool: Pool, settings: StatusSettings) -> APIRouter:
     async def get_order(request: Request, shop: Shop, number: Order) -> Response:
         """Return the whole state of an order with its version, its last change and its own events."""
         found = await _find(pool, shop, number, wanted=lambda _: False)
-        return _answer(request, order_document(found), version=found.status.change.version)
+        return tagged(request, order_document(found), version=found.status.change.version)
 
     @api.get(
         "/orders/{shop}/{number}/shipments/{key}",
@@ -109,19 +105,19 @@ def _query_api(pool: Pool, settings: StatusSettings) -> APIRouter:
         most = min(limit or settings.status.max_history, settings.status.max_history)
         page, next_key = _page_of(found.histories[parcel.shipment], after=after, most=most)
         document = shipment_document(found, parcel, page, next_key=next_key)
-        return _answer(request, document, version=document.version)
+        return tagged(request, document, version=document.version)
 
     return api
 
 
 async def _find(pool: Pool, shop: str, number: str, *, wanted: Callable[[ParcelFacts], bool]) -> Found:
     try:
-        key = order_key(segment(shop), _ORDER.validate_python(segment(number)))
+        key = order_named(shop, number)
     except ValueError:
-        raise HTTPException(HTTPStatus.NOT_FOUND, _UNKNOWN_ORDER) from None
+        raise HTTPException(HTTPStatus.NOT_FOUND, UNKNOWN_ORDER) from None
     found = await find_order(pool, key, wanted=wanted)
     if found is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, _UNKNOWN_ORDER)
+        raise HTTPException(HTTPStatus.NOT_FOUND, UNKNOWN_ORDER)
     return found
 
 
@@ -134,23 +130,6 @@ def _page_of(verdicts: Sequence[Verdict], *, after: str | None, most: int) -> tu
             raise RequestValidationError([{"loc": ("query", "after"), "msg": "no scan of this parcel has that key"}])
     page = verdicts[start : start + most]
     return page, page[-1].scan.event_key if start + most < len(verdicts) else None
-
-
-def _answer(request: Request, document: BaseModel, *, version: int) -> Response:
-    """Return a document under a tag that starts with the order's version.
-
-    The version alone would not do: an event that changes nothing visible still adds to the history.
-    """
-    body = document.model_dump_json().encode()
-    tag = f'"{version}-{hashlib.sha256(body).hexdigest()[:16]}"'
-    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "Authorization, X-API-Key"}
-    if _is_known(request.headers.get("if-none-match", ""), tag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
-
-
-def _is_known(offered: str, tag: str) -> bool:
-    return any(one.strip().removeprefix("W/") in {tag, "*"} for one in offered.split(","))
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:

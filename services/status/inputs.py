@@ -123,7 +123,7 @@ def stored_event(source: str, event_id: str, event: OrderEvent) -> StoredEvent:
 def _causes(error: ValidationError) -> str:
     """Return the first causes as `place: what`, without any input."""
     found = [
-        f"{_place(cause['loc'])}: {cause['msg']}"
+        ": ".join(text for text in (_place(cause["loc"]), cause["msg"]) if text)  # no place: it is the whole value
         for cause in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     return "; ".join(found[:_MAX_CAUSES])[:500]

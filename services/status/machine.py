@@ -9,7 +9,7 @@ the state model (docs/state-model.md).
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.scans import Scan
 from schemas.vocabulary import Leg, ScanKind, Stage
@@ -19,7 +19,7 @@ from services.status.expectations import SETS, Rule, expects
 from services.status.outlook import outlook_of
 from services.status.sequence import instant, local_date, outranked, place_at, sort_scans
 from services.status.shipment import MAX_OCCASIONS, Override, Reached, Route, ShipmentState, Verdict
-from services.status.transitions import ENDS, PHYSICAL, RANK, Answer, Position, answer
+from services.status.transitions import ENDS, PHYSICAL, POSITIONS, RANK, Answer, Position, answer
 
 __all__ = [
     "MAX_OCCASIONS", "PHYSICAL", "RANK", "Override", "Reached", "Route", "ShipmentState", "Verdict", "fold", "instant",
@@ -28,8 +28,8 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What a scan is judged by beside the state before it."""
+class Told:
+    """What a scan is judged by beside the state before it: facts of the whole set."""
 
     zone: str | None = None
     route: Route = field(default_factory=Route)
@@ -38,13 +38,23 @@ class _Told:
     scans: Mapping[str, Scan] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Aside:
+class _Aside(NamedTuple):
     """A scan that moved nothing, and why; or one that did."""
 
     reason: str
     rule: str
     moved: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """A fold and what it was judged by, for whoever goes on with it (`folding.py`)."""
+
+    state: ShipmentState
+    """Beneath an agent's word (R17)."""
+    told: Told
+    ordered: Sequence[Scan]
+    words: Sequence[Override]
 
 
 def fold(
@@ -57,12 +67,17 @@ def fold(
     """Return the state of a shipment from the set of its merged scans, in any order.
 
     `zone` is the IANA zone of the destination: the local date of a scan whose own zone is not known (R8). `route` is
-    what the shop told of origin and destination (R6). `overrides` are agents' words on this shipment (R17).
+    what the shop told of origin and destination (R6). `overrides` are the order's words on this shipment (R17).
     """
+    return corrections.overlaid(run(scans, zone=zone, route=route, overrides=overrides).state)
+
+
+def run(scans: Iterable[Scan], *, zone: str | None, route: Route | None, overrides: Iterable[Override]) -> Run:
+    """Fold a whole history."""
     everything = list(scans)
     voided = corrections.voided_keys(everything)
     counted = [scan for scan in everything if scan.event_key not in voided or scan.kind == ScanKind.VOID]
-    told = _Told(
+    told = Told(
         zone=zone,
         route=route or Route(),
         outranked=outranked(counted),
@@ -70,60 +85,75 @@ def fold(
         scans={scan.event_key: scan for scan in everything},
     )
     ordered = sort_scans(everything, zone, withdrawn=voided)
+    words = sorted(overrides, key=lambda one: (one.at, one.stage is None, one.key))
     state = ShipmentState(tellers=frozenset(scan.provider for scan in counted if scan.kind == ScanKind.SCAN))
-    for event in _with_overrides(ordered, overrides):
+    for event in _with_overrides(ordered, words):
         if isinstance(event, Override):
             corrections.note_override(state, event)
-            continue
-        made = _apply(state, event, told)
-        state.verdicts.append(Verdict(event, made.moved, made.reason, made.rule))
-    return corrections.overlaid(state)
+        else:
+            take(state, event, told)
+    return Run(state, told, ordered, words)
 
 
-def _with_overrides(ordered: Sequence[Scan], overrides: Iterable[Override]) -> list[Scan | Override]:
+def take(state: ShipmentState, scan: Scan, told: Told) -> None:
+    """Apply the event that stands next, and note its verdict."""
+    made = _apply(state, scan, told)
+    state.verdicts.append(Verdict(scan, made.moved, made.reason, made.rule, state.stage, state.leg))
+
+
+def _with_overrides(ordered: Sequence[Scan], words: Sequence[Override]) -> list[Scan | Override]:
     """Return everything in the order of the fold: an agent's word stands after the scans of its instant."""
-    words = sorted(overrides, key=lambda one: (one.at, one.key))
     events: list[Scan | Override] = list(ordered)
     for word in reversed(words):
         events.insert(place_at(word.at, ordered), word)
     return events
 
 
-def _apply(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
+def _apply(state: ShipmentState, scan: Scan, told: Told) -> _Aside:
     """Apply one event and return what was made of it."""
-    if scan.event_key in told.voided and scan.kind != ScanKind.VOID:
+    if told.voided and scan.event_key in told.voided and scan.kind != ScanKind.VOID:
         return _Aside("voided", "R15")
     rule = _BY_KIND.get(scan.kind)
     return _Aside("set_aside", "R12") if rule is None else rule(state, scan, told)
 
 
-def _estimate(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
+def _override(state: ShipmentState, scan: Scan, _: Told) -> _Aside:
+    """Take an agent's word, as any other event (R17); without a stage it ends the one before."""
+    if scan.stage is not None and scan.stage not in RANK:
+        return _Aside("unknown_stage", "R12")
+    if scan.leg not in set(Leg):
+        return _Aside("unknown_leg", "R12")
+    corrections.note_override(state, corrections.word_of(scan))
+    return _Aside("override" if scan.stage is not None else "override_ended", "R17")
+
+
+def _estimate(state: ShipmentState, scan: Scan, told: Told) -> _Aside:
     conditions.note_estimate(state, scan, told.zone)
     return _Aside("estimate", "R11")
 
 
-def _void(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
+def _void(state: ShipmentState, scan: Scan, told: Told) -> _Aside:
     target = told.scans.get(scan.voids or "")
     withdrawn = target if target is not None and target.kind != ScanKind.VOID else None
     return _Aside(corrections.note_void(state, scan, withdrawn), "R15")
 
 
-def _time(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
+def _time(state: ShipmentState, scan: Scan, told: Told) -> _Aside:
     """Take a time event: it counts only if the state at its place still expects it (E15, R20)."""
-    if not expects(outlook_of(state, told.zone), scan.rule, scan.basis):
+    if not expects(outlook_of(state, told.zone, told.route), scan.rule, scan.basis):
         return _Aside("not_expected", "E15")
     rule = Rule(scan.rule or "")
     if rule is Rule.OVERRIDE_EXPIRED:
-        corrections.end_override(state, pinned=True)
+        corrections.end_override(state, scan, pinned=True)
         return _Aside("override_expired", "R17")
     conditions.raise_condition(state, SETS[rule], scan, reason=rule)
     return _Aside("time", "R20" if rule is Rule.DAY_ENDED else "E15")
 
 
-def _scan(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
+def _scan(state: ShipmentState, scan: Scan, told: Told) -> _Aside:
     if superseded_by_holder(state.custody, scan):
         return _Aside("superseded", "R16")
-    if scan.event_key in told.outranked:
+    if told.outranked and scan.event_key in told.outranked:
         return _Aside("superseded", "R3")
     note_holder(state.custody, scan)
     position = reading_of(scan, state.leg, told.route)
@@ -132,7 +162,7 @@ def _scan(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
         return _Aside(*why_no_position(scan))
     physical = position.stage in PHYSICAL
     if physical:
-        corrections.end_override(state, pinned=False)
+        corrections.end_override(state, scan, pinned=False)
     if _follows_a_delivery(state, position):
         return _after_delivery(state, scan, position, told=told)
     made = _answer(state, scan, position)
@@ -142,11 +172,12 @@ def _scan(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
 
 def _follows_a_delivery(state: ShipmentState, position: Position) -> bool:
     """Tell whether somebody outbound holds a delivered parcel: no better proof (R5), and not the way back."""
-    outbound = position.leg is Leg.OUTBOUND and position.stage in PHYSICAL - {Stage.DELIVERED}
-    return state.stage is Stage.DELIVERED and outbound
+    if state.stage is not Stage.DELIVERED or position.leg is not Leg.OUTBOUND:
+        return False
+    return position.stage in PHYSICAL and position.stage is not Stage.DELIVERED
 
 
-def _after_delivery(state: ShipmentState, scan: Scan, position: Position, *, told: _Told) -> _Aside:
+def _after_delivery(state: ShipmentState, scan: Scan, position: Position, *, told: Told) -> _Aside:
     """Judge an outbound physical scan after the delivery (R4)."""
     assert state.delivery is not None  # noqa: S101 - whatever led to this stage is noted
     ruling = corrections.after_delivery(state, state.delivery, scan, zone=told.zone)
@@ -156,13 +187,13 @@ def _after_delivery(state: ShipmentState, scan: Scan, position: Position, *, tol
         corrections.reopen(state, scan)
     _take_in(state, scan, physical=True)
     if ruling == corrections.CONTRADICTION:
-        conditions.raise_condition(state, corrections.CONTRADICTION, scan, reason="after_delivery")
+        conditions.raise_condition(state, corrections.CONTRADICTION, scan, reason=conditions.AFTER_DELIVERY)
         return _Aside(ruling, "R4")
     made = Answer(follows=True, reason=ruling, rule="R4")
     return _follow(state, scan, position, made=made, told=told)
 
 
-def _summary(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
+def _summary(state: ShipmentState, scan: Scan, told: Told) -> _Aside:
     """Apply a summary: an end stage counts; another only where its provider has told no scan (R23)."""
     alone = scan.provider not in state.tellers
     if not alone and scan.stage not in ENDS:
@@ -175,6 +206,9 @@ def _summary(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
     if state.last is None or state.last.kind == ScanKind.SUMMARY:
         state.last = scan
     if _follows_a_delivery(state, position):
+        # R4 speaks of scans: a tag that lags behind takes back no delivery that somebody scanned.
+        if state.delivery is None or state.delivery.kind == ScanKind.SCAN:
+            return _Aside("superseded", "R16")
         return _after_delivery(state, scan, position, told=told)
     made = _answer(state, scan, position)
     if alone:
@@ -182,13 +216,14 @@ def _summary(state: ShipmentState, scan: Scan, told: _Told) -> _Aside:
     return _follow(state, scan, position, made=made, told=told)
 
 
-_BY_KIND: Final[Mapping[str, Callable[[ShipmentState, Scan, _Told], _Aside]]] = MappingProxyType(
+_BY_KIND: Final[Mapping[str, Callable[[ShipmentState, Scan, Told], _Aside]]] = MappingProxyType(
     {
         ScanKind.SCAN: _scan,
         ScanKind.SUMMARY: _summary,
         ScanKind.ESTIMATE: _estimate,
         ScanKind.VOID: _void,
         ScanKind.TIME: _time,
+        ScanKind.OVERRIDE: _override,
     }
 )
 
@@ -197,18 +232,19 @@ def _take_in(state: ShipmentState, scan: Scan, *, physical: bool) -> None:
     """Take in what a scan says beside its stage."""
     if scan.kind == ScanKind.SCAN:
         state.last = scan
-    state.pod = tuple(sorted({*state.pod, *scan.pod}))
+    if scan.pod:
+        state.pod = tuple(sorted({*state.pod, *scan.pod}))
     conditions.note_scan(state, scan, physical=physical)
 
 
 def _answer(state: ShipmentState, scan: Scan, position: Position) -> Answer:
     summary = scan.kind == ScanKind.SUMMARY
-    return answer(Position(state.stage, state.leg), position, first=state.entered is None, summary=summary)
+    return answer(POSITIONS[state.leg][state.stage], position, first=state.entered is None, summary=summary)
 
 
-def _follow(state: ShipmentState, scan: Scan, position: Position, *, made: Answer, told: _Told) -> _Aside:
+def _follow(state: ShipmentState, scan: Scan, position: Position, *, made: Answer, told: Told) -> _Aside:
     """Bring the state to a position, if the answer says so."""
-    moved = made.follows and position != (state.stage, state.leg)
+    moved = made.follows and not (position.stage is state.stage and position.leg is state.leg)
     if made.follows:
         _enter(state, scan, position, moved=moved, zone=told.zone)
     for name in made.raises:
@@ -217,6 +253,8 @@ def _follow(state: ShipmentState, scan: Scan, position: Position, *, made: Answe
 
 
 def _enter(state: ShipmentState, scan: Scan, position: Position, *, moved: bool, zone: str | None) -> None:
+    if moved and (state.stage in ENDS or state.stage is Stage.AVAILABLE_FOR_PICKUP):
+        state.open_since = instant(scan)
     if moved or scan.substatus is not None or not _only_confirms(scan, position.stage):
         state.substatus = scan.substatus
     state.stage, state.leg = position

@@ -1,7 +1,7 @@
 """The bytes of a status message: the state document, what changed, and the envelope. Pure.
 
-A message is measured before its row is written: beyond 200 KiB lines, sellers and finished parcels leave it, then what
-does not fit, and `truncated` says so; the API has them (rule E1).
+A message is measured before its row is written: beyond 200 KiB lines, sellers, what was set aside and finished parcels
+leave it, then what does not fit, and `truncated` says so; the API has them (rule E1).
 """
 
 import json
@@ -76,13 +76,16 @@ def _value(document: Document, change: Document) -> bytes:
     value = _bytes({**document, "truncated": False, "change": change})
     if len(value) <= MAX_MESSAGE_BYTES:
         return value
-    shorter = {**document, "lines": [], "sellers": [], "truncated": True, "change": change}
-    kept = [one for one in document["parcels"] if one["stage"] not in _FINISHED or _is_news(one, change)]
+    shorter = {**document, "lines": [], "sellers": [], "set_aside": [], "truncated": True, "change": change}
+    parcels = [{**one, "set_aside": []} for one in document["parcels"]]
+    kept = [one for one in parcels if one["stage"] not in _FINISHED or _is_news(one, change)]
     value = _bytes({**shorter, "parcels": kept})
     if len(value) <= MAX_MESSAGE_BYTES:
         return value
     room = MAX_MESSAGE_BYTES - len(_bytes({**shorter, "parcels": []}))
-    return _bytes({**shorter, "parcels": _fitting([{**one, "lines": []} for one in kept], change, room=room)})
+    return _bytes(
+        {**shorter, "parcels": _fitting([{**one, "lines": [], "piece_states": []} for one in kept], change, room=room)}
+    )
 
 
 def _is_news(parcel: Document, change: Document) -> bool:

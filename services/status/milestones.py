@@ -24,10 +24,10 @@ BY_STAGE: Final = MappingProxyType(
 )
 
 #: Told once a local date (R8); the others once a claim.
-_DAILY: Final = frozenset({Milestone.OUT_FOR_DELIVERY, Milestone.ATTEMPTED})
+DAILY: Final = frozenset({Milestone.OUT_FOR_DELIVERY, Milestone.ATTEMPTED})
 
 #: Told of the way back too.
-_EITHER_LEG: Final = frozenset({Milestone.RETURNED, Milestone.LOST})
+EITHER_LEG: Final = frozenset({Milestone.RETURNED, Milestone.LOST})
 
 #: Where a first physical scan of this stage stands, "shipped" was skipped: shown, never told.
 _BEYOND_SHIPPED: Final = PHYSICAL - {Stage.ACCEPTED, Stage.IN_TRANSIT}
@@ -48,7 +48,7 @@ def ship(state: ShipmentState, scan: Scan, stage: Stage) -> None:
 def reach(state: ShipmentState, scan: Scan, stage: Stage, *, zone: str | None) -> None:
     """Note the milestone of a stage, once per occasion."""
     name = BY_STAGE.get(stage)
-    if name is None or (state.leg is Leg.RETURN and name not in _EITHER_LEG):
+    if name is None or (state.leg is Leg.RETURN and name not in EITHER_LEG):
         return
     if name is Milestone.ATTEMPTED and scan.substatus == NO_ATTEMPT:
         return
@@ -58,9 +58,9 @@ def reach(state: ShipmentState, scan: Scan, stage: Stage, *, zone: str | None) -
 def reach_by_override(state: ShipmentState, override: Override) -> None:
     """Note the milestone of the stage an agent set, unless its occasion was reached by scans."""
     name = BY_STAGE.get(state.stage)
-    if name is None or (state.leg is Leg.RETURN and name not in _EITHER_LEG):
+    if name is None or (state.leg is Leg.RETURN and name not in EITHER_LEG):
         return
-    occasion = override.at.date().isoformat() if name in _DAILY else _corrected(state, name)
+    occasion = override.at.date().isoformat() if name in DAILY else _corrected(state, name)
     _add(state, Reached(name, occasion, override.key, override.at))
 
 
@@ -70,8 +70,8 @@ def count_attempt(state: ShipmentState, scan: Scan, stage: Stage, *, zone: str |
     failed = stage is Stage.ATTEMPTED and scan.substatus != NO_ATTEMPT
     if state.leg is Leg.RETURN or not (failed or stage is Stage.OUT_FOR_DELIVERY):
         return
-    day = local_date(scan, zone)
-    again = attempts.failed and (not failed or day != attempts.day)
+    day = local_date(scan, zone) if failed else None
+    again = attempts.failed and day != attempts.day
     if attempts.number is None or again:
         attempts.number, attempts.failed = (attempts.number or 0) + 1, False
     if failed:
@@ -79,7 +79,7 @@ def count_attempt(state: ShipmentState, scan: Scan, stage: Stage, *, zone: str |
 
 
 def _occasion(state: ShipmentState, name: Milestone, scan: Scan, *, zone: str | None) -> str | None:
-    return local_date(scan, zone) if name in _DAILY else _corrected(state, name)
+    return local_date(scan, zone) if name in DAILY else _corrected(state, name)
 
 
 def _corrected(state: ShipmentState, name: Milestone) -> str | None:

@@ -41,9 +41,11 @@ _HEADERS: Final[Mapping[int, Mapping[str, Any]]] = {
 }
 
 
-def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what an operation can answer beside its document."""
+def declared(*statuses: int, text: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return what an operation can answer beside its document; `text` where it has a plain one as well."""
     found: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "headers": _HEADERS[200]}}
+    if text:
+        found[200]["content"] = {"text/plain": _TEXT}
     for status in statuses:
         body = {} if status == HTTPStatus.NOT_MODIFIED else {"content": _PROBLEM}
         headers = {"headers": _HEADERS[status]} if status in _HEADERS else {}

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from schemas.order_events import (
     AddressChanged,
@@ -40,6 +41,14 @@ from schemas.order_events import (
 from services.status.parcel_facts import UNKNOWN_CARRIER, ParcelFacts, StoredEvent, gather_parcels
 
 __all__ = ["UNKNOWN_CARRIER", "OrderFacts", "ParcelFacts", "Promise", "Quantities", "StoredEvent", "gather", "unite"]
+
+#: Events that speak of units of lines.
+OF_UNITS: Final = frozenset(
+    {
+        Backordered, PickingStarted, Packed, ReadyToCollect, CollectionExpired, Collected, Cancelled, ReturnRequested,
+        Returned,
+    }
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -117,6 +126,17 @@ class OrderFacts:
     """The first dispatch before any shipment was created: the whole order left, its numbers follow."""
     times: list[StoredEvent] = field(default_factory=list)
     """Time events (rule E15)."""
+    unexpected: frozenset[str] = frozenset()
+    """Keys of those that the order did not expect at their place; set where its scans are known."""
+    ordered: list[StoredEvent] = field(default_factory=list)
+    """All the events that count under their ids, in the order of the fold."""
+    strangers: frozenset[tuple[str, str]] = frozenset()
+    """Source and id of events that name only lines which the order does not have: they say nothing of it (R12)."""
+
+    @property
+    def last_time(self) -> datetime | None:
+        """The place of the last time event: what happens after it changes nothing of what the order expected there."""
+        return max((one.event.due_at for one in self.times if isinstance(one.event, TimeReached)), default=None)
 
     @property
     def lines(self) -> tuple[Line, ...] | None:
@@ -164,15 +184,32 @@ def unite(events: Iterable[StoredEvent]) -> list[StoredEvent]:
 
 def gather(events: Iterable[StoredEvent]) -> OrderFacts:
     """Return the facts of an order from the set of its events."""
-    facts, ordered = OrderFacts(), unite(events)
+    ordered = unite(events)
+    facts = OrderFacts(ordered=ordered)
     for stored in ordered:
         _note_plan(facts, stored)
+    # Which lines there are is known only now: an edit that stands later can bring one that was spoken of before.
+    facts.strangers = _strangers(facts)
+    for stored in ordered:
+        if (stored.source, stored.id) in facts.strangers:
+            continue
         _note_hindrance(facts, stored)
         _note_work(facts, stored)
         _note_return(facts, stored)
     parcels = gather_parcels(ordered)
     facts.parcels, facts.dispatched_all = parcels.known, parcels.dispatched_all
     return facts
+
+
+def _strangers(facts: OrderFacts) -> frozenset[tuple[str, str]]:
+    """Return the identities of the events that speak of units, and of no line that the order has (R12)."""
+    if facts.lines is None:
+        return frozenset()
+    known = {line.line for line in facts.lines}
+    named = ((one, getattr(one.event, "lines", ())) for one in facts.ordered if type(one.event) in OF_UNITS)
+    return frozenset(
+        (one.source, one.id) for one, lines in named if lines and not any(entry.line in known for entry in lines)
+    )
 
 
 def _note_plan(facts: OrderFacts, stored: StoredEvent) -> None:

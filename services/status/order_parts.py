@@ -1,18 +1,19 @@
 """Parts of an order's state document: its conditions, lines, the store where it waits, each seller's share. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from schemas.envelope import utc_text
 from schemas.order_events import Backordered, Line, ReadyToCollect, TimeReached
-from schemas.vocabulary import Bucket, Condition
+from schemas.vocabulary import Bucket, Condition, OrderState, Stage
+from schemas.words import NOT_COLLECTED, NOT_REALLY_ATTEMPTED, ORDER_WORDS
 from services.status.expectations import Rule, basis_of
-from services.status.order_facts import OrderFacts, StoredEvent
+from services.status.order_facts import OrderFacts, Quantities, StoredEvent
 from services.status.parcel_document import plain
 from services.status.positions import ParcelPosition
 from services.status.shipment import ShipmentState
-from services.status.units import order_state
-from services.status.words import ORDER_WORDS
+from services.status.units import buckets_of, order_state
 
 Document = dict[str, Any]
 Folded = Sequence[tuple[ParcelPosition, ShipmentState]]
@@ -32,9 +33,9 @@ EXCEPTION: Final = "exception"
 BACKORDERED: Final = "backordered"
 RETURN_REQUESTED: Final = "return_requested"
 
-_WAITING: Final = (Bucket.OPEN, Bucket.PICKING)
-_TO_COME: Final = (*_WAITING, Bucket.READY, Bucket.SHIPPED, Bucket.RETURNING)
-_RETURNABLE: Final = (Bucket.DELIVERED, Bucket.COLLECTED)
+_WAITING: Final = frozenset({Bucket.OPEN, Bucket.PICKING})
+_TO_COME: Final = frozenset({*_WAITING, Bucket.READY, Bucket.SHIPPED, Bucket.RETURNING})
+_RETURNABLE: Final = frozenset({Bucket.DELIVERED, Bucket.COLLECTED})
 
 
 def conditions(facts: OrderFacts, lines: Lines, folded: Folded) -> list[str]:
@@ -63,7 +64,7 @@ def condition_counts(folded: Folded) -> dict[str, int]:
 def _reached(facts: OrderFacts, rule: Rule, since: StoredEvent) -> bool:
     """Tell whether a time that counts from this event has passed: any other basis is not awaited any more (E15)."""
     basis = basis_of(since.key)
-    events = (stored.event for stored in facts.times)
+    events = (stored.event for stored in facts.times if stored.key not in facts.unexpected)
     return any(isinstance(event, TimeReached) and event.rule == rule and event.basis == basis for event in events)
 
 
@@ -94,8 +95,30 @@ def _backordered(facts: OrderFacts, line: str, buckets: Mapping[Bucket, int]) ->
     return facts.backordered.of(line, buckets.get(Bucket.OPEN, 0))
 
 
-def _units(lines: Iterable[Mapping[Bucket, int]], buckets: Sequence[Bucket]) -> int:
+def _units(lines: Iterable[Mapping[Bucket, int]], buckets: Collection[Bucket]) -> int:
     return sum(counts.get(bucket, 0) for counts in lines for bucket in buckets)
+
+
+def substatus(
+    state: OrderState, facts: OrderFacts, lines: Lines, *, positions: Sequence[ParcelPosition], folded: Folded
+) -> str | None:
+    """Return what says more of the order's state."""
+    if state is OrderState.ATTEMPTED and _not_really_attempted(folded):
+        return NOT_REALLY_ATTEMPTED
+    return NOT_COLLECTED if _not_collected(facts, lines, positions) else None
+
+
+def _not_really_attempted(folded: Folded) -> bool:
+    """Tell whether the couriers say themselves that they tried none of the parcels that could not be delivered (R9)."""
+    attempted = [one for one in folded if one[0].stage is Stage.ATTEMPTED and one[0].bucket is Bucket.SHIPPED]
+    return bool(attempted) and all(state.substatus == NOT_REALLY_ATTEMPTED for _, state in attempted)
+
+
+def _not_collected(facts: OrderFacts, lines: Lines, positions: Sequence[ParcelPosition]) -> bool:
+    """Tell whether units waited at the store in vain, and nothing else waits: it would, had nothing expired."""
+    if facts.expired.last is None or _units(lines.values(), (*_WAITING, Bucket.READY)):
+        return False
+    return buckets_of(replace(facts, expired=Quantities()), positions) != lines
 
 
 def line_states(facts: OrderFacts, lines: Lines) -> list[Document]:

@@ -10,10 +10,10 @@ from schemas.vocabulary import Stage
 from services.status.corrections import overlaid
 from services.status.expectations import Estimate, Mark, ShipmentOutlook, Until
 from services.status.sequence import instant, known_zone, local_zone
-from services.status.shipment import ShipmentState
+from services.status.shipment import Route, ShipmentState
 
 
-def outlook_of(state: ShipmentState, zone: str | None) -> ShipmentOutlook:
+def outlook_of(state: ShipmentState, zone: str | None, route: Route) -> ShipmentOutlook:
     """Return what silence is measured by; `zone` is the destination's."""
     shown = overlaid(state)
     own = shown.override is None
@@ -21,7 +21,7 @@ def outlook_of(state: ShipmentState, zone: str | None) -> ShipmentOutlook:
         stage=shown.stage,
         leg=shown.leg,
         conditions=frozenset(shown.conditions),
-        last=_mark(shown.last),
+        last=_mark(shown.last) or route.handed_over,
         entered=_mark(shown.entered) if own else None,
         confirmed=_mark(shown.confirmed) if own else None,
         confirmed_zone=None if shown.confirmed is None else local_zone(shown.confirmed, zone),
@@ -29,6 +29,7 @@ def outlook_of(state: ShipmentState, zone: str | None) -> ShipmentOutlook:
         estimate=_estimate(shown.window),
         pickup_until=_pickup_until(shown.entered) if own else None,
         override=_until(shown),
+        since=shown.open_since,
     )
 
 

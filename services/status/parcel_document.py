@@ -1,6 +1,7 @@
-"""One parcel as the state document of its order shows it. Pure.
+"""One parcel as the state document of its order shows it, with its reasons. Pure.
 
-Called by `order.py`, which folds the parcel first; nothing is decided here but which milestones are a customer's.
+Called by `order.py`, which folds the parcel first; nothing is decided here but which milestones are a customer's, and
+which scans count as set aside: they moved no stage, and said nothing else that counts.
 """
 
 from datetime import UTC
@@ -9,13 +10,29 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from schemas.carriers import carrier_name, carrier_page, is_known
+from schemas.envelope import utc_text
 from schemas.scans import Scan
-from schemas.vocabulary import Milestone
+from schemas.vocabulary import Milestone, ScanKind, Stage
 from services.status.order_facts import ParcelFacts
 from services.status.positions import ParcelPosition
 from services.status.sequence import instant
-from services.status.shipment import Reached, ShipmentState
+from services.status.shipment import Reached, ShipmentState, Verdict
 
+#: So many of the newest stand in a document: a message has its limits.
+MOST_SET_ASIDE: Final = 20
+
+#: Reasons of scans that moved no stage and counted all the same.
+_COUNTED: Final = frozenset(
+    {"same_stage", "void", "estimate", "time", "override", "override_ended", "override_expired"}
+)
+
+#: Scans that tell no stage; one that brings a problem, an end of one or a proof has said something.
+_BESIDE_THE_STAGE: Final = frozenset({"informational", "unmapped"})
+
+#: Why a parcel is where it is, where no scan decided it.
+LABEL_VOIDED: Final = "label_voided"
+OVERRIDE: Final = "override"
+_MOVED: Final = "moved"
 #: Of a return parcel only the end is news: it was never "shipped" to the customer.
 _OF_A_RETURN: Final = frozenset({Milestone.RETURNED, Milestone.LOST})
 
@@ -28,26 +45,114 @@ def parcel_document(position: ParcelPosition, state: ShipmentState) -> dict[str,
         "shipment": parcel.shipment,
         "key": parcel.key,
         "carrier": parcel.carrier,
-        "carrier_name": _carrier_name(parcel),
+        "carrier_name": carrier_title(parcel),
         "service": parcel.service,
         "number": parcel.number,
         "tracking_page": None if parcel.number is None else carrier_page(parcel.carrier, parcel.number),
-        "pieces": parcel.pieces,
+        "pieces": pieces(position, state),
         "stage": position.stage.value,
         "leg": position.leg.value,
         "substatus": state.substatus,
-        "conditions": [
-            {"name": name, "since": instant(scan).isoformat(), "event_key": scan.event_key}
-            for name, scan in sorted(state.conditions.items())
-        ],
+        "conditions": _conditions(state),
         "lines": [{"line": entry.line, "quantity": entry.quantity} for entry in parcel.lines],
         "window": None if window is None else plain(window),
         "pod": list(state.pod),
         "dispatched": parcel.dispatched is not None,
-        "last_scan": None if state.last is None else _last_scan(state.last),
+        "last_scan": _last_scan(state.newest or state.last),
         "milestones": _milestones(position, state),
         "attempt_no": state.attempt_no,
+        "set_by": set_by(position, state),
+        "set_aside": [
+            _reason(verdict.scan.event_key, verdict.rule, verdict.reason)
+            for verdict in set_aside(state)[-MOST_SET_ASIDE:]
+        ],
+        "override": override_document(state),
+        "piece_states": [
+            {"piece": name, "stage": piece.stage.value, "leg": piece.leg.value, "substatus": piece.substatus}
+            for name, piece in sorted(state.pieces.items())
+        ],
+        "pieces_delivered": pieces_delivered(position, state),
     }
+
+
+def set_by(position: ParcelPosition, state: ShipmentState) -> dict[str, Any] | None:
+    """Return what brought a parcel where it is; None while nobody told anything of it."""
+    voided = position.facts.voided
+    if voided is not None and position.stage is Stage.CANCELLED and state.first_physical is None:
+        return _reason(voided.key, "R21", LABEL_VOIDED)
+    if state.override is not None:
+        return _reason(state.override.key, "R17", OVERRIDE)
+    return brought_by(state)
+
+
+def brought_by(state: ShipmentState) -> dict[str, Any] | None:
+    """Return the scan that brought a parcel where its scans say it is, and the rule."""
+    if state.entered is None:
+        return None
+    key = state.entered.event_key
+    verdict = next(one for one in state.verdicts if one.scan.event_key == key)
+    # The first word of a parcel tells the stage that every parcel begins with: it "moved" nothing, and set it.
+    why = _MOVED if verdict.reason == "same_stage" else verdict.reason
+    return _reason(key, verdict.rule, why)
+
+
+def set_aside(state: ShipmentState) -> list[Verdict]:
+    """Return the scans that moved nothing, in the order of the fold: for reasons that depend on the set of scans only.
+
+    What is late or repeated is a fact of the path and stands beside the state.
+    """
+    heard = {episode.source for episode in state.episodes} | {episode.cleared_by for episode in state.episodes}
+    return [verdict for verdict in state.verdicts if not _counted(verdict, heard)]
+
+
+def _counted(verdict: Verdict, heard: set[str | None]) -> bool:
+    if verdict.moved or verdict.reason in _COUNTED:
+        return True
+    return verdict.reason in _BESIDE_THE_STAGE and (verdict.scan.event_key in heard or bool(verdict.scan.pod))
+
+
+def pieces(position: ParcelPosition, state: ShipmentState) -> int:
+    """Return how many pieces there are: as the shop declared, or more where the carrier named more."""
+    return max(position.facts.pieces, len(state.pieces))
+
+
+def pieces_delivered(position: ParcelPosition, state: ShipmentState) -> int:
+    """Return how many of the pieces have arrived: all of them with the parcel, else those that the carrier named."""
+    if position.stage is Stage.DELIVERED:
+        return pieces(position, state)
+    return sum(piece.stage is Stage.DELIVERED for piece in state.pieces.values())
+
+
+def _conditions(state: ShipmentState) -> list[dict[str, Any]]:
+    episodes = {(one.name, one.source): one for one in state.episodes}
+    return [
+        {
+            "name": name,
+            "since": instant(scan).isoformat(),
+            "event_key": scan.event_key,
+            "reason": episodes[name, scan.event_key].reason,
+            "cause": episodes[name, scan.event_key].cause,
+        }
+        for name, scan in sorted(state.conditions.items())
+    ]
+
+
+def override_document(state: ShipmentState) -> dict[str, Any] | None:
+    """Return the agent's word that holds: who gave it and why is the shop's own."""
+    override, beneath = state.override, state.beneath
+    if override is None or beneath is None:
+        return None
+    return {
+        "event": override.key,
+        "since": utc_text(override.at),
+        "until": None if override.until is None else utc_text(override.until),
+        "pinned": override.pinned,
+        "beneath": beneath.value,
+    }
+
+
+def _reason(event: str, rule: str, why: str) -> dict[str, Any]:
+    return {"event": event, "rule": rule, "why": why}
 
 
 def milestone(entry: Reached, *, occasion: str) -> dict[str, Any]:
@@ -66,13 +171,15 @@ def plain(model: BaseModel) -> dict[str, Any]:
     return model.model_dump(mode="json")
 
 
-def _carrier_name(parcel: ParcelFacts) -> str:
+def carrier_title(parcel: ParcelFacts) -> str:
     """Return the name people read: ours for a carrier we know, else the name as the shop wrote it."""
     named = None if is_known(parcel.carrier) else parcel.carrier_as_given
     return named or carrier_name(parcel.carrier)
 
 
-def _last_scan(scan: Scan) -> dict[str, Any]:
+def _last_scan(scan: Scan | None) -> dict[str, Any] | None:
+    if scan is None:
+        return None
     return {
         "at": instant(scan).isoformat(),
         "time_precision": scan.time_precision,
@@ -81,7 +188,13 @@ def _last_scan(scan: Scan) -> dict[str, Any]:
         "substatus": scan.substatus,
         "description": scan.description,
         "place": None if scan.place is None else plain(scan.place),
+        "clamped": is_clamped(scan),
     }
+
+
+def is_clamped(scan: Scan) -> bool:
+    """Tell whether a scan tells a time that lay in the future: it stands where we were told of it (R14)."""
+    return scan.kind != ScanKind.TIME and scan.occurred_at > scan.told_at
 
 
 def _milestones(position: ParcelPosition, state: ShipmentState) -> list[dict[str, Any]]:

@@ -12,11 +12,13 @@ from schemas.carriers import canonical_carrier
 from schemas.keys import clean_number, reference_key, shipment_key
 from schemas.order_events import (
     EVENT_TYPES,
+    Alias,
     Dispatched,
-    LineQuantity,
     OrderEvent,
+    Origin,
     OverrideEnded,
     OverrideSet,
+    PackedQuantity,
     ReturnShipmentCreated,
     ShipmentCorrected,
     ShipmentCreated,
@@ -64,8 +66,11 @@ class ParcelFacts:
     service: str | None
     number: str | None
     pieces: int
-    lines: tuple[LineQuantity, ...]
+    lines: tuple[PackedQuantity, ...]
     references: dict[str, str]
+    aliases: tuple[str, ...] = ()
+    """Shipment keys of other carriers' numbers for the same parcel (R22)."""
+    origin: Origin | None = None
     is_return: bool = False
     """From the customer to the shop, from its first day."""
     voided: StoredEvent | None = None
@@ -87,7 +92,7 @@ class ParcelFacts:
     def keys(self) -> tuple[str, ...]:
         """All keys whose histories this parcel reads (rule E4)."""
         references = (reference_key(kind, value) for kind, value in sorted(self.references.items()))
-        return tuple(key for key in (self.key, *references) if key is not None)
+        return tuple(dict.fromkeys(key for key in (self.key, *self.aliases, *references) if key is not None))
 
 
 @dataclass(slots=True)
@@ -125,6 +130,8 @@ def _note_parcel(parcels: Parcels, stored: StoredEvent) -> None:
         pieces=event.pieces,
         lines=event.lines,
         references=_readable(event.references),
+        aliases=_aliases(event.aliases),
+        origin=event.origin,
         is_return=isinstance(event, ReturnShipmentCreated),
     )
 
@@ -135,6 +142,7 @@ def _note_change(parcels: Parcels, stored: StoredEvent) -> None:
             if event.carrier is not None:
                 parcel.carrier, parcel.carrier_as_given = _slug(event.carrier), event.carrier
             parcel.number = parcel.number if event.number is None else _number(event.number)
+            parcel.aliases = parcel.aliases if event.aliases is None else _aliases(event.aliases)
             parcel.references = parcel.references if event.references is None else _readable(event.references)
         case ShipmentVoided(shipment=shipment) if (parcel := parcels.known.get(shipment)) is not None:
             parcel.voided = parcel.voided or stored
@@ -206,6 +214,12 @@ def _number(number: str | None) -> str | None:
         return None if number is None else clean_number(number)
     except ValueError:
         return None
+
+
+def _aliases(given: Iterable[Alias]) -> tuple[str, ...]:
+    """Return the keys of the numbers that can be read."""
+    cleaned = ((_slug(one.carrier), _number(one.number)) for one in given)
+    return tuple(shipment_key(carrier, number) for carrier, number in cleaned if number is not None)
 
 
 def _readable(references: Mapping[str, str]) -> dict[str, str]:

@@ -14,8 +14,8 @@ from schemas.order_status import ORDER_STATUS, OrderStatus
 from services.runtime.postgres import Connection, Pool, retried
 from services.status import repository
 from services.status.machine import Verdict
-from services.status.order import fold_parcel
 from services.status.order_facts import ParcelFacts, StoredEvent, gather, unite
+from services.status.parcel_fold import fold_parcel
 
 #: Every statement of a request sees the database as of one instant.
 ONE_INSTANT: Final = "set transaction isolation level repeatable read, read only"

@@ -15,8 +15,8 @@ from schemas.vocabulary import ScanKind
 #: Facts of the telling, not of the scan: two tellings that differ only here are one reading.
 _OF_THE_TELLING: Final = frozenset({"told_at", "map_version"})
 
-#: What we make of a raw code; the rest of a scan is what the carrier said.
-_OUR_READING: Final = ("stage", "leg", "substatus", "conditions_set", "conditions_cleared")
+#: What we make of a raw code, where that can be nothing; the rest of a scan is what the carrier said.
+_OUR_READING: Final = frozenset({"stage", "substatus", "conditions_set", "conditions_cleared"})
 
 
 def content_hash(scan: Scan) -> str:

@@ -4,6 +4,7 @@ The handler loads a `World` under locks, replays the batch on it, and saves what
 two changes: the order is folded again after every record that touches it.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,8 +14,10 @@ from schemas.scans import Scan
 from services.status.changes import change_of
 from services.status.claims import Claim
 from services.status.inputs import OrderIn, Refused, ScanIn
-from services.status.order import Document, History, fold_order
+from services.status.kept import Kept
+from services.status.order import Document, fold_order
 from services.status.order_facts import StoredEvent, gather
+from services.status.parcel_fold import History
 
 CLAIM_KIND: Final = "claim"
 #: The mark of a version that comes from another machine and not from news.
@@ -73,8 +76,15 @@ class World:
     published: list[Published] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     repeated: int = 0
+    readings_again: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """(shipment, event key, content) of readings that were told again, and how often."""
+    events_again: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """(order, source, id) of order events that were told again, and how often."""
     contradicted: int = 0
     """Order events that came with another content under a known id."""
+    reread: set[str] = field(default_factory=set)
+    """Orders that another machine had folded, whether they read differently now or not."""
+    kept: Kept = field(default_factory=Kept)
 
     def apply(self, item: ScanIn | OrderIn) -> None:
         """Apply one record."""
@@ -88,6 +98,8 @@ class World:
         history = self.histories[item.shipment]
         slot = item.scan.event_key, item.content
         held = history.readings.get(slot)
+        if held is not None:
+            self.readings_again[item.shipment, *slot] += 1
         if held is not None and held.told_at <= item.scan.told_at:
             self.repeated += 1
             return set()
@@ -96,7 +108,16 @@ class World:
             self.rows.append(LedgerRow(item.shipment, self._take_n(item.shipment), item.content, scan=item.scan))
         else:
             self.told_earlier.append((item.shipment, item.scan, item.content))
+        self._go_on(history, item.scan, again=held is not None)
         return {order for order, _ in history.claims}
+
+    def _go_on(self, history: History, scan: Scan, *, again: bool) -> None:
+        """Take a scan into what is kept of its parcel; of a number that several claim, whose it is is asked anew."""
+        for order, shipment in history.claims:
+            if again or len(history.claims) > 1:
+                self.kept.drop(order, shipment)
+            else:
+                self.kept.take(order, shipment, scan)
 
     def _apply_event(self, item: OrderIn) -> set[str]:
         events = self.events[item.order]
@@ -104,6 +125,7 @@ class World:
         held = events.get(identity)
         if held is not None and held.content == item.stored.content:
             self.repeated += 1
+            self.events_again[item.order, *identity] += 1
             return set()
         if held is not None:
             self.contradicted += 1
@@ -115,7 +137,10 @@ class World:
             return set()
         events[identity] = item.stored
         self.new_events.append((item.order, item.stored))
-        return {item.order} | self._renew_claims(item.order)
+        touched = {item.order} | self._renew_claims(item.order)
+        for order in touched:
+            self.kept.forget(order)
+        return touched
 
     def _too_many_parcels(self, events: Iterable[StoredEvent], item: OrderIn) -> bool:
         if not isinstance(item.stored.event, _CREATED):
@@ -171,22 +196,26 @@ class World:
             return stale
         if isinstance(item, ScanIn):
             return stale & {order for order, _ in self.histories[item.shipment].claims}
-        sharing = ({order for order, _ in history.claims} for history in self.histories.values())
-        return stale & {item.order}.union(*(orders for orders in sharing if item.order in orders))
+        sharing = [{order for order, _ in history.claims} for history in self.histories.values()]
+        keys = claims_on_the_way(item.order, self.events[item.order].values(), [item.stored])
+        joined = [{order for order, _ in self.histories[key].claims} for key in keys if key in self.histories]
+        return stale & {item.order}.union(*joined, *(orders for orders in sharing if item.order in orders))
 
     def _reread(self, order: str, item: ScanIn | OrderIn) -> None:
         """Publish what this machine reads differently as a version of its own, before the record: nobody is told."""
         self.orders[order].stale = False
+        self.reread.add(order)
         self._publish(order, item, marked=REREAD)
 
     def _publish(self, order: str, item: ScanIn | OrderIn, *, marked: str | None = None) -> None:
         """Fold the order again and take a version if it shows something new."""
         row = self.orders[order]
-        document = fold_order(order, self.events[order].values(), self.histories)
+        document = fold_order(order, self.events[order].values(), self.histories, kept=self.kept)
         if document == row.document:
             return
         change = change_of(item, document, version=row.version + 1, previous=row.document)
-        change = change if marked is None else {**change, "marked": marked}
+        if marked is not None:  # another machine reads it differently: the record corrects nothing
+            change = {**change, "marked": marked, "reason": marked, "correction": False}
         self.published.append(Published(order, document, change, item))
         row.version, row.state, row.document = row.version + 1, document["state"], document
 

@@ -18,8 +18,8 @@ from services.runtime.postgres import Connection
 from services.status import versions
 from services.status.claims import Claim
 from services.status.messages import Message
-from services.status.order import History
 from services.status.order_facts import StoredEvent
+from services.status.parcel_fold import History
 from services.status.replay import CLAIM_KIND, LedgerRow, OrderRow
 
 Events = dict[str, dict[tuple[str, str], StoredEvent]]
@@ -76,6 +76,8 @@ SAVE_ORDER: Final = """
 update status.orders set version = $2, state = $3, doc = $4, message = $5, message_headers = $6, message_ms = $7,
     machine = $8, updated_at = now() where order_key = $1
 """
+# An order that reads the same has no new message; without this it would be folded once more by every batch.
+NOTE_REREAD: Final = "update status.orders set machine = $2 where order_key = any($1::text[])"
 # Ids are drawn here, after every order lock is held, so that an order's rows stand in the order of its versions.
 APPEND_OUTBOX: Final = """
 insert into status.outbox (topic, part, key, value, headers, timestamp_ms)
@@ -255,6 +257,12 @@ async def save_order(connection: Connection, order: str, row: OrderRow, newest: 
         newest.timestamp_ms,
         versions.MACHINE_VERSION,
     )
+
+
+async def note_reread(connection: Connection, orders: Sequence[str]) -> None:
+    """Note that this machine has folded orders of which it published nothing new."""
+    if orders:
+        await connection.execute(NOTE_REREAD, orders, versions.MACHINE_VERSION)
 
 
 async def append_outbox(connection: Connection, messages: Sequence[tuple[int, Message]]) -> None:

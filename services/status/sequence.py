@@ -22,6 +22,10 @@ AGGREGATORS: Final = frozenset(
 #: The return leg stands after the outbound one (R3).
 _BACK: Final = 100
 _AFTER_ALL: Final = 9
+#: An agent's word stands after the scans of its instant (R17).
+_AFTER_SCANS: Final = 8
+#: Kinds that always have a time.
+_EXACT: Final = frozenset({ScanKind.SUMMARY, ScanKind.TIME, ScanKind.OVERRIDE})
 
 Key = tuple[datetime, int, int, str, int, int, int, str]
 
@@ -31,35 +35,41 @@ def sort_scans(
 ) -> list[Scan]:
     """Return scans in the order of the fold; `zone` is the destination's: whose day an event of no known zone is in.
 
-    Nothing takes its place from a scan that is `withdrawn` (R15), or from what is no scan.
+    Nothing takes its place from a scan that is `withdrawn` (R15), or from what tells no stage.
     """
     everything = list(scans)
-    rough = [scan for scan in everything if _is_of_a_day(scan)]
-    exact = [scan for scan in everything if scan.kind != ScanKind.SUMMARY and not _is_of_a_day(scan)]
+    rough = [scan for scan in everything if is_of_a_day(scan)]
+    exact = [scan for scan in everything if scan.kind != ScanKind.SUMMARY and not is_of_a_day(scan)]
     keys = {scan.event_key: _exact_key(scan) for scan in exact}
-    holding = {scan.event_key for scan in everything if scan.kind == ScanKind.SCAN} - set(withdrawn)
-    followed = [scan for scan in exact if rank(scan) and scan.event_key in holding] if rough else []
+    leading = {scan.event_key for scan in everything if leads(scan)} - set(withdrawn)
+    followed = [scan for scan in exact if scan.event_key in leading] if rough else []
     anchors = sorted((keys[scan.event_key], local_date(scan, zone)) for scan in followed)
     keys |= {scan.event_key: _key_of_a_day(scan, anchors) for scan in rough}
     told = sorted((*exact, *rough), key=lambda scan: keys[scan.event_key])
     for summary in sorted((scan for scan in everything if scan.kind == ScanKind.SUMMARY), key=_exact_key):
         key = _exact_key(summary)
-        told.insert(_place_of_summary(summary, key, told, keys=keys, holding=holding), summary)
+        told.insert(_place_of_summary(summary, key, told, keys=keys, leading=leading), summary)
         keys[summary.event_key] = key
     return told
 
 
 def place_at(moment: datetime, ordered: Sequence[Scan]) -> int:
-    """Return where something of that instant stands among ordered scans: after all that are not later."""
-    return max((index for index, scan in enumerate(ordered, start=1) if instant(scan) <= moment), default=0)
+    """Return where a word of that instant stands among ordered scans: after all that are not later, but for times."""
+    return max((index for index, scan in enumerate(ordered, start=1) if _is_before(scan, moment)), default=0)
+
+
+def _is_before(scan: Scan, moment: datetime) -> bool:
+    """Tell whether a scan stands before a word of that instant; a time event stands behind everything (E15)."""
+    at = instant(scan)
+    return at < moment or (at == moment and scan.kind != ScanKind.TIME)
 
 
 def outranked(scans: Iterable[Scan]) -> frozenset[str]:
     """Return the scans that a more trusted source contradicts or repeats at their own instant (R3)."""
     by_moment: dict[datetime, list[Scan]] = {}
     for scan in scans:
-        if scan.kind == ScanKind.SCAN and rank(scan) and not _is_of_a_day(scan):
-            by_moment.setdefault(_moment(scan), []).append(scan)
+        if scan.kind == ScanKind.SCAN and rank(scan) and not is_of_a_day(scan):
+            by_moment.setdefault(moment_of(scan, instant(scan)), []).append(scan)
     return frozenset(
         scan.event_key
         for told in by_moment.values()
@@ -111,15 +121,16 @@ def rank(scan: Scan) -> int:
     return RANK[stage] + (_BACK if back else 0)
 
 
-def _is_of_a_day(scan: Scan) -> bool:
-    return scan.time_precision == TimePrecision.DAY and scan.kind not in {ScanKind.SUMMARY, ScanKind.TIME}
-
-
-def _moment(scan: Scan) -> datetime:
-    moment = instant(scan)
+def moment_of(scan: Scan, at: datetime) -> datetime:
+    """Return what a scan is sorted by, from its instant: a minute stands at its first second (R3)."""
     if scan.time_precision == TimePrecision.MINUTE:
-        moment -= timedelta(seconds=moment.second, microseconds=moment.microsecond)
-    return moment
+        return at - timedelta(seconds=at.second, microseconds=at.microsecond)
+    return at
+
+
+def is_of_a_day(scan: Scan) -> bool:
+    """Tell whether an event has a day and no time (R3)."""
+    return scan.time_precision == TimePrecision.DAY and scan.kind not in _EXACT
 
 
 def _trust(scan: Scan) -> int:
@@ -129,7 +140,9 @@ def _trust(scan: Scan) -> int:
 def _exact_key(scan: Scan) -> Key:
     if scan.kind == ScanKind.TIME:
         return instant(scan), _AFTER_ALL, 0, scan.event_key, 0, 0, 0, ""
-    return _moment(scan), _trust(scan), rank(scan), scan.event_key, 0, 0, 0, ""
+    if scan.kind == ScanKind.OVERRIDE:
+        return instant(scan), _AFTER_SCANS, 0, scan.event_key, 0, 0, 0, ""
+    return moment_of(scan, instant(scan)), _trust(scan), rank(scan), scan.event_key, 0, 0, 0, ""
 
 
 def _key_of_a_day(scan: Scan, anchors: Sequence[tuple[Key, str]]) -> Key:
@@ -148,12 +161,19 @@ def _key_of_a_day(scan: Scan, anchors: Sequence[tuple[Key, str]]) -> Key:
     return start, -1, 0, "", *own
 
 
+def leads(event: Scan) -> bool:
+    """Tell whether others take their place behind an event: a scan of a stage (R3), a provider's last word (R23)."""
+    if event.kind == ScanKind.SUMMARY:
+        return event.stage in ENDS
+    return event.kind == ScanKind.SCAN and rank(event) > 0
+
+
 def _place_of_summary(
-    summary: Scan, key: Key, told: Sequence[Scan], *, keys: Mapping[str, Key], holding: Collection[str]
+    summary: Scan, key: Key, told: Sequence[Scan], *, keys: Mapping[str, Key], leading: Collection[str]
 ) -> int:
-    """Return where a summary stands: an end stage directly after its provider's last scan of no later time (R23)."""
+    """Return where a summary stands: an end stage directly after its provider's last word of no later time (R23)."""
     earlier = [index for index, scan in enumerate(told) if keys[scan.event_key] <= key]
-    own = [index for index in earlier if told[index].provider == summary.provider and told[index].event_key in holding]
-    if own and summary.stage in ENDS:
+    own = [index for index in earlier if told[index].provider == summary.provider and told[index].event_key in leading]
+    if summary.stage in ENDS and any(told[index].kind == ScanKind.SCAN for index in own):
         return own[-1] + 1
     return earlier[-1] + 1 if earlier else 0

@@ -5,10 +5,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.scans import Place, Scan
 from schemas.vocabulary import Leg, Milestone, Stage
+from services.status.expectations import Mark
 
 #: A parcel has at most so many of each milestone: a message has its limits.
 MAX_OCCASIONS: Final = 20
@@ -29,8 +30,7 @@ class Reached:
     inferred: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the fold made of one scan, for those who ask why."""
 
     scan: Scan
@@ -39,6 +39,9 @@ class Verdict:
     """`moved`, `same_stage`, or why the stage stayed: `batch_noise`, `contradiction`, `illegal`, `superseded`, ..."""
     rule: str = ""
     """The rule of the state model that decided."""
+    stage: Stage | None = None
+    leg: Leg | None = None
+    """Where it stood after this scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,12 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A delivery that was not true: from here on "delivered" is told again, with the key as its occasion (R4, R15)."""
+    """A delivery that was not true: from here on "delivered" is told again; the occasion is its number (R4, R15)."""
 
     key: str
     at: datetime
     reason: str
-    """`reopened` by later scans, or `voided` by the carrier."""
+    """`reopened` by later scans, `voided` by the carrier, or an agent's word that ended (`override_ended`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,20 @@ class Override:
     until: datetime | None = None
     author: str | None = None
     reason: str | None = None
+    by_scan: bool = False
+    """Told with the shipment's scans, not with an order's events: what ends it belongs there too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a shipment goes from and to, as far as the shop told: a place decides only with it (R6, fine point 9)."""
+    """What the shop told of a shipment's way: a place decides only with it (R6), and silence counts from it (E15)."""
 
     origin: Place | None = None
     destination: Place | None = None
     store: Place | None = None
     """A store chosen for collection."""
+    handed_over: Mark | None = None
+    """The event with which it left the warehouse, else its label: from then on the carrier should speak of it."""
 
 
 @dataclass(slots=True)
@@ -146,6 +153,14 @@ class ShipmentState:
     """The agent's word that holds; `stage`, `leg` and `substatus` are then the agent's."""
     beneath: Stage | None = None
     """While an override holds: where the scans alone say it is."""
+    newest: Scan | None = None
+    """Of several pieces: the last scan of any of them, while `last` is that of the slowest (R22)."""
+    open_since: datetime | None = None
+    """Since when something is awaited of it again, after an end, the carrier's point or an agent's word (E15)."""
+    unnamed: "ShipmentState | None" = None
+    """Where the pieces are that nobody has named, while others have a name (R22)."""
+    pieces: "dict[str, ShipmentState]" = field(default_factory=dict)
+    """The states of the pieces that the carrier has named (R22)."""
 
     @property
     def attempt_no(self) -> int | None:

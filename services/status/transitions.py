@@ -44,6 +44,10 @@ class Position(NamedTuple):
     leg: Leg = Leg.OUTBOUND
 
 
+#: Every position there is, made once: the fold asks for them at every scan.
+POSITIONS: Final = MappingProxyType({leg: {stage: Position(stage, leg) for stage in RANK} for leg in Leg})
+
+
 class Row(NamedTuple):
     """From one stage to others on the outbound leg, by which rule and why."""
 
@@ -137,6 +141,8 @@ def answer(now: Position, then: Position, *, first: bool = False, summary: bool 
     if then.leg is Leg.RETURN:
         return _on_the_way_back(now, then)
     outside = _FOLLOWED_AND_FLAGGED if physical else _ILLEGAL
+    if summary and then.stage in ENDS and not physical:
+        outside = _TOLD_BY_SUMMARY  # its provider knows the end, whatever its scans told on the way
     return _LEGAL.get((now.stage, then.stage), outside)
 
 

@@ -6,9 +6,9 @@ picking). One exception: a cancellation that names a line is believed before a p
 what is in that parcel.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.vocabulary import Bucket, OrderState, Stage
 from services.status.order_facts import OrderFacts, ParcelFacts
@@ -18,19 +18,28 @@ from services.status.returns import Back, back_of, bring_back
 #: The line that stands for an order whose *placed* has not come yet: one unit a parcel.
 UNPLACED: Final = "*"
 
-_WAITING: Final = (Bucket.OPEN, Bucket.PICKING, Bucket.READY)
-_ENDS: Final = (Bucket.DELIVERED, Bucket.COLLECTED, Bucket.RETURNED, Bucket.LOST)
+_WAITING: Final = frozenset({Bucket.OPEN, Bucket.PICKING, Bucket.READY})
+_ENDS: Final = frozenset({Bucket.DELIVERED, Bucket.COLLECTED, Bucket.RETURNED, Bucket.LOST})
+
+
+class Row(NamedTuple):
+    """A row of the order's fold: the state, and the row's own word (its sentence stands in `reasons.py`)."""
+
+    state: OrderState
+    row: str
+
 
 #: What is one for all units together, first match wins: every unit in one of these buckets.
-_ALL_IN: Final[tuple[tuple[tuple[Bucket, ...], OrderState], ...]] = (
-    ((Bucket.COLLECTED,), OrderState.COLLECTED),
-    ((Bucket.DELIVERED, Bucket.COLLECTED), OrderState.DELIVERED),
-    ((Bucket.RETURNED,), OrderState.RETURNED),
-    ((Bucket.LOST,), OrderState.LOST),
-    (tuple(bucket for bucket in _ENDS if bucket is not Bucket.LOST), OrderState.PARTIALLY_RETURNED),
-    (_ENDS, OrderState.CLOSED_SHORT),
-    ((*_ENDS, Bucket.RETURNING), OrderState.RETURNING),
+_ALL_IN: Final[tuple[tuple[Collection[Bucket], Row], ...]] = (
+    ((Bucket.COLLECTED,), Row(OrderState.COLLECTED, "all_collected")),
+    ((Bucket.DELIVERED, Bucket.COLLECTED), Row(OrderState.DELIVERED, "all_delivered")),
+    ((Bucket.RETURNED,), Row(OrderState.RETURNED, "all_returned")),
+    ((Bucket.LOST,), Row(OrderState.LOST, "all_lost")),
+    (_ENDS - {Bucket.LOST}, Row(OrderState.PARTIALLY_RETURNED, "all_ended_none_lost")),
+    (_ENDS, Row(OrderState.CLOSED_SHORT, "all_ended_some_lost")),
+    (_ENDS | {Bucket.RETURNING}, Row(OrderState.RETURNING, "all_ended_or_returning")),
 )
+_PURE: Final = frozenset({"all_returned", "all_lost"})
 
 Buckets = dict[Bucket, int]
 
@@ -65,50 +74,63 @@ def order_state(
     facts: OrderFacts, lines: Mapping[str, Mapping[Bucket, int]], positions: Sequence[ParcelPosition]
 ) -> OrderState:
     """Return the order's state, first match wins, over the active units (ordered less cancelled)."""
+    return order_row(facts, lines, positions).state
+
+
+def order_row(facts: OrderFacts, lines: Mapping[str, Mapping[Bucket, int]], positions: Sequence[ParcelPosition]) -> Row:
+    """Return the first row that matches: the order's state and why."""
     total: Buckets = {}
     for buckets in lines.values():
         for bucket, count in buckets.items():
             total[bucket] = total.get(bucket, 0) + count
     units = sum(total.values()) - total.get(Bucket.CANCELLED, 0)
-    if units == 0:
-        return OrderState.CANCELLED
-    if facts.hold is not None and _count(total, _WAITING):
-        return OrderState.ON_HOLD
-    if facts.payment_open and _count(total, _WAITING) == units:
-        return OrderState.AWAITING_PAYMENT
     outbound = [position for position in positions if position.active and not position.facts.is_return]
-    ended = _ended(total, units, differ=shared_of(outbound).ends_differ)
+    held = _held_back(facts, total, units)
+    ended = held or _ended(total, units, differ=shared_of(outbound).ends_differ)
     return ended or _under_way(total, units, outbound)
 
 
-def _ended(total: Buckets, units: int, *, differ: bool) -> OrderState | None:
-    """Return the state of an order whose units are all at an end or on their way back, else None.
+def _held_back(facts: OrderFacts, total: Buckets, units: int) -> Row | None:
+    """Return the row of an order that nothing is left of, or that the shop's own word stops, else None."""
+    if units == 0:
+        return Row(OrderState.CANCELLED, "nothing_left")
+    if facts.hold is not None and _count(total, _WAITING):
+        return Row(OrderState.ON_HOLD, "on_hold")
+    if facts.payment_open and _count(total, _WAITING) == units:
+        return Row(OrderState.AWAITING_PAYMENT, "payment_open")
+    return None
+
+
+def _ended(total: Buckets, units: int, *, differ: bool) -> Row | None:
+    """Return the row of an order whose units are all at an end or on their way back, else None.
 
     `differ`: parcels without lines came to different ends; nobody knows which units went which way.
     """
-    pure = {OrderState.RETURNED, OrderState.LOST} if differ else set()
-    matching = (state for buckets, state in _ALL_IN if _count(total, buckets) == units and state not in pure)
-    return next(matching, None)
+    rows = (row for buckets, row in _ALL_IN if _count(total, buckets) == units)
+    return next((row for row in rows if not (differ and row.row in _PURE)), None)
 
 
-def _under_way(total: Buckets, units: int, outbound: Sequence[ParcelPosition]) -> OrderState:
+def _under_way(total: Buckets, units: int, outbound: Sequence[ParcelPosition]) -> Row:
     stages = {position.stage for position in outbound if position.bucket is Bucket.SHIPPED}
     gone = units - _count(total, _WAITING)
-    some: tuple[tuple[bool, OrderState], ...] = (
-        (_count(total, (Bucket.DELIVERED, Bucket.COLLECTED)) > 0, OrderState.PARTIALLY_DELIVERED),
-        (Stage.OUT_FOR_DELIVERY in stages, OrderState.OUT_FOR_DELIVERY),
-        (Stage.AVAILABLE_FOR_PICKUP in stages or total.get(Bucket.READY, 0) > 0, OrderState.READY_TO_COLLECT),
-        (Stage.ATTEMPTED in stages, OrderState.ATTEMPTED),
-        (total.get(Bucket.RETURNING, 0) > 0, OrderState.RETURNING),
-        (gone == units and any(position.scanned for position in outbound), OrderState.IN_TRANSIT),
-        (gone == units, OrderState.SHIPPED),
-        (gone > 0, OrderState.PARTIALLY_SHIPPED),
-        (total.get(Bucket.PICKING, 0) > 0, OrderState.PICKING),
+    scanned = any(position.scanned for position in outbound)
+    arrived = _count(total, (Bucket.DELIVERED, Bucket.COLLECTED)) > 0
+    waiting = Stage.AVAILABLE_FOR_PICKUP in stages or total.get(Bucket.READY, 0) > 0
+    some: tuple[tuple[bool, Row], ...] = (
+        (arrived, Row(OrderState.PARTIALLY_DELIVERED, "some_arrived")),
+        (Stage.OUT_FOR_DELIVERY in stages, Row(OrderState.OUT_FOR_DELIVERY, "some_out_for_delivery")),
+        (waiting, Row(OrderState.READY_TO_COLLECT, "some_waiting")),
+        (Stage.ATTEMPTED in stages, Row(OrderState.ATTEMPTED, "some_attempted")),
+        (total.get(Bucket.RETURNING, 0) > 0, Row(OrderState.RETURNING, "some_returning")),
+        (gone == units and scanned, Row(OrderState.IN_TRANSIT, "all_gone_and_scanned")),
+        (gone == units, Row(OrderState.SHIPPED, "all_gone")),
+        (gone > 0, Row(OrderState.PARTIALLY_SHIPPED, "some_gone")),
+        (total.get(Bucket.PICKING, 0) > 0, Row(OrderState.PICKING, "some_picked")),
     )
-    return next((state for holds, state in some if holds), OrderState.PROCESSING)
+    return next((row for holds, row in some if holds), Row(OrderState.PROCESSING, "nothing_picked"))
 
 
-def _count(counts: Mapping[Bucket, int], buckets: Sequence[Bucket]) -> int:
+def _count(counts: Mapping[Bucket, int], buckets: Collection[Bucket]) -> int:
     return sum(counts.get(bucket, 0) for bucket in buckets)
 
 

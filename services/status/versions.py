@@ -12,13 +12,14 @@ import asyncpg
 import typer
 
 from services.runtime import delivery, postgres
-from services.runtime.errors import Exit, ExitCode, Transient
+from services.runtime.errors import Exit, ExitCode, Misconfigured, Transient
 from services.runtime.life import Life
 from services.runtime.postgres import Connection, Pool
 from services.runtime.settings import OperatorSettings
 
-#: Raised with every change of the rules that reads a known history differently. 1: the main line; 2: all rules.
-MACHINE_VERSION = 2
+#: Raised with every change of the rules that reads a known history differently. 1: the main line; 2: all rules; 3:
+#: pieces and second numbers, silence after the dispatch, reasons in the document.
+MACHINE_VERSION = 3
 WATCH_S: Final = 2.0
 
 READ: Final = "select version, activated_at from status.machine_version"
@@ -50,6 +51,18 @@ def judge(active: int | None, program: int) -> None:
     if active > program:
         raise Exit(ExitCode.TRY_AGAIN, "machine_older", told, hint="run the newer program")
     raise Transient("machine_newer", f"{told}: run `trackfold machine activate`", hint="trackfold machine activate")
+
+
+def allow(version: int, program: int, *, force: bool) -> str:
+    """Return what to warn of before an activation; raises Misconfigured where it would leave no process that folds."""
+    if version <= program:
+        return ""
+    told = (
+        f"version {version} is above this program's {program}: every process of status with an older one ends with 75"
+    )
+    if not force:
+        raise Misconfigured("machine_ahead", told, hint="run it with the new program; or --force, if that one is ready")
+    return told
 
 
 async def hold(connection: Connection) -> None:

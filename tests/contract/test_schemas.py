@@ -203,7 +203,8 @@ def test_a_contact_does_not_show_in_the_repr_of_an_order_event() -> None:
 
 
 def test_every_union_member_is_told_apart_by_its_type() -> None:
-    members = [model for model in OrderEventBase.__subclasses__() if model.__module__.startswith("schemas.")]
+    ours = [model for model in subclasses(OrderEventBase) if model.__module__.startswith("schemas.")]
+    members = [model for model in ours if "type" in model.model_fields]
     literals = [get_args(model.model_fields["type"].annotation) for model in members]
     assert sorted(name for names in literals for name in names) == sorted(EVENT_TYPES)
 

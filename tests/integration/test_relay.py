@@ -89,6 +89,7 @@ async def stage(kafka: Kafka, prefix: str, database: str) -> AsyncIterator[Stage
 
 
 async def test_committed_rows_are_published_in_order_and_leave_the_outbox(stage: Stage) -> None:
+    """E1: the relay publishes in id order."""
     await stage.commit(*STORY)
     assert await stage.relay().relay_once() == 4
     versions = judge(await stage.read(STATUS_TOPIC, 4))
@@ -108,6 +109,7 @@ async def test_the_snapshot_is_the_same_bytes_as_the_newest_message(stage: Stage
 
 
 async def test_a_takeover_plans_to_repeat_the_snapshots_and_the_repeat_is_the_newest_one(stage: Stage) -> None:
+    """E1: after a takeover the newest snapshots go out once more."""
     relay = stage.relay()
     await stage.commit(STORY[0])
     await relay.relay_once()

@@ -108,6 +108,7 @@ async def test_a_missing_table_ends_the_process_with_78(on: Bench) -> None:
 
 
 async def test_a_record_that_postgres_refuses_is_set_aside_and_its_neighbours_are_applied(on: Bench) -> None:
+    """E10: it is found one by one; the limit of how many is open."""
     await on.send("0", "1", "bad\0", "3", "4")
     await on.life.consume(on.consumer())
     await on.has("0", "1", "3", "4")
@@ -279,6 +280,7 @@ async def test_a_consumer_waits_for_its_topic_and_says_so(kafka: Kafka, empty_da
 
 
 async def test_a_record_on_another_partition_than_its_keys_is_counted_and_applied(on: Bench) -> None:
+    """E13: it is counted, not refused."""
     labels, right = {"group": GROUP}, partition_of(b"k", 2)
     before = REGISTRY.get_sample_value("trackfold_misplaced_records_total", labels) or 0
     await on.send("at home", partition=right)

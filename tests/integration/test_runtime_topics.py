@@ -33,6 +33,7 @@ async def test_apply_makes_every_topic_usable_and_a_second_one_does_nothing(kafk
 
 @pytest.mark.needs("partitions")
 async def test_inputs_grow_and_keyed_outputs_do_not(kafka: Kafka, prefix: str) -> None:
+    """E13: keyed outputs keep the partition count of their creation."""
     await work.apply(settings(kafka, prefix))
     await work.apply(settings(kafka, prefix, partitions=5))
     after = {step.topic: step for step in await work.plan(settings(kafka, prefix, partitions=5))}

@@ -117,6 +117,7 @@ async def test_repeating_everything_changes_nothing(engine: Engine) -> None:
 
 
 async def test_scans_before_their_order_are_folded_and_join_it_when_it_comes(engine: Engine) -> None:
+    """R13, E2: the order claims what was scanned before it."""
     await engine.apply(scan("in_transit", minutes=60), scan("out_for_delivery", minutes=1500))
     assert await engine.versions() == []
     await engine.apply(shipment(minutes=10))
@@ -186,6 +187,7 @@ async def test_a_corrected_number_leaves_the_old_box_and_reads_the_new_one(engin
 
 
 async def test_a_parcel_known_by_number_and_reference_reads_both_histories(engine: Engine) -> None:
+    """E4: a parcel with several keys reads the union of their histories."""
     await engine.apply(placed(), shipment("AB1", references={"shopify-fulfillment": "77"}))
     by_reference = scan("out_for_delivery", minutes=1500, number=None, references={"shopify-fulfillment": "77"})
     await engine.apply(scan("in_transit", minutes=60), by_reference)
@@ -269,6 +271,7 @@ async def test_a_claim_that_was_not_locked_is_a_conflict_and_changes_nothing(
 
 
 async def test_shipments_that_no_order_claimed_expire_after_sixty_days_counted_per_provider(engine: Engine) -> None:
+    """R13, E2: unclaimed shipments do not stay."""
     await engine.apply(placed(), shipment("CLAIMED1"))
     await engine.apply(scan("in_transit", minutes=1, number="CLAIMED1"), scan("in_transit", minutes=1, number="LOST1"))
     await engine.apply(scan("in_transit", minutes=1, number="YOUNG1"))

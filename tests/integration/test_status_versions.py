@@ -116,6 +116,14 @@ async def test_a_newer_machine_that_reads_the_same_publishes_only_the_news(conne
     assert await connection.fetchval("select machine from status.orders") == MACHINE_VERSION
 
 
+async def test_an_order_that_reads_the_same_is_folded_once_by_a_newer_machine(connection: Any) -> None:
+    await apply(connection, placed(), shipment(), scan("in_transit", minutes=60))
+    await connection.execute("update status.orders set machine = 1")
+    await apply(connection, scan("in_transit", minutes=60))
+    assert await connection.fetchval("select machine from status.orders") == MACHINE_VERSION
+    assert await connection.fetchval("select version from status.orders") == 3
+
+
 async def test_a_fresh_database_takes_the_version_of_the_first_process(pipeline: Pipeline) -> None:
     await pipeline.start("status")
     shown = json.loads((await command(pipeline, "machine", "show", "--json")).splitlines()[-1])
@@ -143,7 +151,8 @@ async def test_two_versions_side_by_side_only_the_active_one_folds(pipeline: Pip
     assert old.running
     assert await says(new, "trackfold machine activate")
 
-    shown = await command(pipeline, "machine", "activate", "--version", str(MACHINE_VERSION + 1))
+    words = ("machine", "activate", "--version", str(MACHINE_VERSION + 1), "--force")
+    shown = await command(pipeline, *words)
     assert f"active: {MACHINE_VERSION + 1}" in shown
     assert await old.wait(20) == 75
     await new.wait_ready()

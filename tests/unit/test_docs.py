@@ -21,7 +21,7 @@ NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 NAMED_CODE = re.compile(r"`((?:services|schemas)/[\w/]+\.py):([\w.]+)`")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]+))?\)")
-CODE = re.compile(r"`((?:schemas|services|tests|deploy|docs|requirements|\.ci)/[\w./-]+)`")
+CODE = re.compile(r"`((?:schemas|services|examples|tests|deploy|docs|requirements|\.ci)/[\w./-]+)`")
 PLACEHOLDER = re.compile(r"NAME|NNNN")
 COMMAND = re.compile(r"`(?:\.venv/bin/)?trackfold ([a-z][a-z -]*[a-z])")
 

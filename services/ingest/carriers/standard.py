@@ -125,7 +125,7 @@ def _scan(item: object, webhook: Webhook) -> Scan:
         zone = zone_of(carrier, country=place.country, region=place.region)
         place = place.model_copy(update={"time_zone": zone})
     told = read_time(given.occurred_at, zone=zone)
-    subject = _subject(carrier, number, given.references)
+    subject = _subject(carrier, number, given.references) + (f"#{given.piece}" if given.piece is not None else "")
     return Scan(
         kind=ScanKind.SCAN,
         event_key=event_key(ScanKind.SCAN, subject, told=told, code=given.code or _said(given), place=place),
@@ -147,6 +147,8 @@ def _scan(item: object, webhook: Webhook) -> Scan:
         description=given.description,
         pod=given.pod,
         window=given.window,
+        unique_id=given.unique_id,
+        piece=given.piece,
         told_at=webhook.told_at,
         map_version=MAP_VERSION,
     )

@@ -19,6 +19,8 @@ from services.status.machine import instant
 
 LANGUAGE: Final = "en"
 LOCAL_TIME: Final = "local time"
+#: The carrier told no zone; its place, or where the carrier works, says which it must be (R14).
+ASSUMED: Final = " (assumed)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,13 @@ class Clock:
         if scan.time_precision == TimePrecision.DAY:
             return Moment(self.short_day(at.date()), None, None, at.date().isoformat())
         named = zone_of(scan.place.time_zone if scan.place is not None else None)
-        if scan.time_kind == TimeKind.UNKNOWN_ZONE:
+        if scan.time_kind == TimeKind.UNKNOWN_ZONE and scan.occurred_at <= scan.told_at:
             return self._moment(at, zone=LOCAL_TIME, machine=at.replace(tzinfo=None).isoformat())
         if named is not None:
-            return self._moment(at.astimezone(named), zone=self._zone_name(named), machine=at.isoformat())
-        if scan.time_kind == TimeKind.UTC:
+            assumed = ASSUMED if scan.time_kind == TimeKind.ASSUMED_ZONE else ""
+            zone = f"{self._zone_name(named)}{assumed}"
+            return self._moment(at.astimezone(named), zone=zone, machine=at.isoformat())
+        if scan.time_kind in {TimeKind.UTC, TimeKind.UNKNOWN_ZONE}:
             return self.of(at)
         return self._moment(at, zone=LOCAL_TIME, machine=at.isoformat())
 

@@ -10,17 +10,25 @@ from babel import Locale
 from schemas.order_events import Window
 from schemas.order_status import LineState, Parcel
 from schemas.scans import Place
-from schemas.vocabulary import Leg, ScanKind, Stage
+from schemas.vocabulary import Milestone, ScanKind, Stage, TimePrecision
 from services.status.machine import Verdict
 from services.status.web import phrases
 from services.status.web.moments import Clock, Moment
-from services.status.words import NOTICES, ON_ITS_WAY_BACK, PARCEL_WORDS, SHIPPED_WITHOUT_SCAN, Notice
+from services.status.web.parcel_words import (
+    ENDS,
+    Notice,
+    nothing_yet,
+    notices,
+    pieces_text,
+    stage_words,
+    time_note,
+    words_of,
+)
 
 #: So many entries are open on the page; the rest of `MOST_ENTRIES` unfolds, and what is older is left out and said so.
 OPEN_ENTRIES: Final = 20
 MOST_ENTRIES: Final = 200
 
-_ENDS: Final = frozenset({Stage.DELIVERED, Stage.CANCELLED, Stage.RETURNED, Stage.LOST, Stage.DISPOSED})
 _SHOWN_KINDS: Final = frozenset({ScanKind.SCAN, ScanKind.SUMMARY})
 
 
@@ -43,6 +51,14 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """One of several pieces under one number, and where it is."""
+
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of a history."""
 
@@ -53,6 +69,8 @@ class Entry:
     place: str | None = None
     moved: bool = True
     """Whether it brought the parcel on."""
+    note: str | None = None
+    """Why its time is not the carrier's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,8 @@ class ParcelView:
     is_open: bool
     """It has not come to its end."""
     status: str
+    sentence: str
+    """What that means and what happens next: for one parcel of several."""
     mood: str
     """`done`, `moving`, `waiting`, `trouble` or `off`: a colour beside the word, never instead of it."""
     details: tuple[str, ...]
@@ -71,7 +91,9 @@ class ParcelView:
     number: str | None
     page: str | None
     contents: tuple[Content, ...]
-    pieces: int
+    pieces: str | None
+    """How many of several pieces have arrived."""
+    named_pieces: tuple[Piece, ...]
     notices: tuple[Notice, ...]
     expected: Expected | None
     last_news: str | None
@@ -86,11 +108,13 @@ def parcel_view(
 ) -> ParcelView:
     """Return one parcel in words."""
     entries = [_entry(verdict, clock) for verdict in reversed(verdicts) if _is_shown(verdict)]
-    is_open = parcel.stage not in _ENDS
+    is_open = parcel.stage not in ENDS
+    words = words_of(parcel)
     return ParcelView(
         heading=heading,
         is_open=is_open,
-        status=_status(parcel),
+        status=words.status,
+        sentence=f"{words.sentence} {words.next}".strip(),
         mood=_mood(parcel),
         details=_details(parcel, verdicts, clock),
         carrier=parcel.carrier_name,
@@ -98,14 +122,19 @@ def parcel_view(
         number=parcel.number,
         page=parcel.tracking_page,
         contents=tuple(Content(entry.quantity, line_name(lines.get(entry.line))) for entry in parcel.lines),
-        pieces=parcel.pieces,
-        notices=tuple(_notice(condition.name) for condition in parcel.conditions) if is_open else (),
+        pieces=pieces_text(parcel),
+        named_pieces=tuple(
+            Piece(one.piece, stage_words(one.stage, one.leg, one.substatus).status)
+            for one in parcel.piece_states
+            if parcel.pieces > 1
+        ),
+        notices=notices(parcel, is_open=is_open),
         expected=expected(parcel, verdicts, clock) if is_open else None,
-        last_news=clock.ago(datetime.fromisoformat(parcel.last_scan.at)) if is_open and parcel.last_scan else None,
+        last_news=_last_news(parcel, clock) if is_open else None,
         entries=tuple(entries[:OPEN_ENTRIES]),
         more_entries=tuple(entries[OPEN_ENTRIES:MOST_ENTRIES]),
         left_out=max(0, len(entries) - MOST_ENTRIES),
-        nothing_yet=None if entries else _nothing_yet(parcel),
+        nothing_yet=None if entries else nothing_yet(parcel),
     )
 
 
@@ -130,18 +159,6 @@ def line_name(line: LineState | None) -> str:
     return (line.name or line.sku if line is not None else None) or "article"
 
 
-def _status(parcel: Parcel) -> str:
-    if parcel.leg == Leg.RETURN and parcel.stage != Stage.RETURNED:
-        return ON_ITS_WAY_BACK
-    if parcel.stage == Stage.ANNOUNCED and parcel.dispatched:
-        return SHIPPED_WITHOUT_SCAN
-    return _stage_words(parcel.stage)
-
-
-def _stage_words(stage: str) -> str:
-    return PARCEL_WORDS[Stage(stage)].status if stage in PARCEL_WORDS else phrases.readable(stage)
-
-
 def _mood(parcel: Parcel) -> str:
     if parcel.stage == Stage.DELIVERED:
         return "done"
@@ -162,7 +179,7 @@ def _details(parcel: Parcel, verdicts: Sequence[Verdict], clock: Clock) -> tuple
         return ()
     handed = phrases.HANDED_OVER.get((parcel.substatus or "").rsplit(".", 1)[-1])
     proofs = [phrases.PROOFS.get(proof, phrases.readable(proof).lower()) for proof in parcel.pod]
-    moment = next((clock.of_scan(v.scan) for v in verdicts if v.moved and v.scan.stage == Stage.DELIVERED), None)
+    moment = _delivered_at(parcel, verdicts, clock)
     found = (
         moment.text if moment is not None else None,
         handed,
@@ -171,16 +188,21 @@ def _details(parcel: Parcel, verdicts: Sequence[Verdict], clock: Clock) -> tuple
     return tuple(text for text in found if text is not None)
 
 
-def _notice(name: str) -> Notice:
-    return NOTICES.get(name) or Notice(phrases.readable(name), "The carrier reported this.")
+def _delivered_at(parcel: Parcel, verdicts: Sequence[Verdict], clock: Clock) -> Moment | None:
+    """Return when it was delivered: the last time, where an earlier delivery was taken back (R4)."""
+    reached = next((one for one in reversed(parcel.milestones) if one.name == Milestone.DELIVERED), None)
+    if reached is None:
+        return None
+    scan = next((verdict.scan for verdict in verdicts if verdict.scan.event_key == reached.event_key), None)
+    return clock.of_text(reached.at) if scan is None else clock.of_scan(scan)
 
 
-def _nothing_yet(parcel: Parcel) -> str:
-    if parcel.stage == Stage.CANCELLED:
-        return "This parcel was withdrawn before it left."
-    if parcel.number is None:
-        return "The tracking number follows as soon as the shop has it."
-    return f"{parcel.carrier_name} has not scanned it yet. Its way shows here from the first scan on."
+def _last_news(parcel: Parcel, clock: Clock) -> str | None:
+    """Return how long ago the last scan was; its day where the carrier told no more."""
+    if parcel.last_scan is None:
+        return None
+    at = datetime.fromisoformat(parcel.last_scan.at)
+    return clock.short_day(at.date()) if parcel.last_scan.time_precision == TimePrecision.DAY else clock.ago(at)
 
 
 def _is_shown(verdict: Verdict) -> bool:
@@ -191,9 +213,9 @@ def _is_shown(verdict: Verdict) -> bool:
 
 def _entry(verdict: Verdict, clock: Clock) -> Entry:
     scan = verdict.scan
-    title = _stage_words(scan.stage) if scan.stage is not None else scan.description or "Update from the carrier"
-    if scan.leg == Leg.RETURN and scan.stage is not None and scan.stage != Stage.RETURNED:
-        title = ON_ITS_WAY_BACK
+    title = scan.description or "Update from the carrier"
+    if scan.stage is not None:
+        title = stage_words(scan.stage, scan.leg, scan.substatus).status
     words = scan.description
     return Entry(
         title=title,
@@ -201,6 +223,7 @@ def _entry(verdict: Verdict, clock: Clock) -> Entry:
         text=words if words and _folded(words) != _folded(title) else None,
         place=_place(scan.place, clock.locale),
         moved=verdict.moved,
+        note=time_note(scan),
     )
 
 

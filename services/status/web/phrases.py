@@ -34,6 +34,8 @@ SHOP_EVENTS: Final[dict[str, str]] = {
     "returned": "Return received",
     "refunded": "Refunded",
     "replaced": "Replaced by another order",
+    "override_set": "Parcel checked by the shop",
+    "override_ended": "The carrier's news count again",
 }
 PARTLY: Final[dict[str, str]] = {
     "picking_started": "Picking of a part started",
@@ -59,8 +61,6 @@ HANDED_OVER: Final[dict[str, str]] = {
     "cod_paid": "Paid on delivery",
 }
 PROOFS: Final[dict[str, str]] = {"signature": "a signature", "photo": "a photo", "pin": "a PIN"}
-
-WHO_ACTS: Final[dict[str, str]] = {"shop": "the shop", "carrier": "the carrier", "customer": "you"}
 
 #: States in which nothing more is expected: the page stops to reload itself.
 FINISHED: Final = frozenset(

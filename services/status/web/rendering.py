@@ -6,6 +6,9 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from schemas.words import ORDER_CONDITION_WORDS
+from services.status import explain_text, reasons
+from services.status.explain_answers import Story
 from services.status.web.assets import asset_path
 from services.status.web.view import TrackingView
 
@@ -29,6 +32,13 @@ def _templates() -> Environment:
 def tracking_page(view: TrackingView, *, follow: bool) -> str:
     """Return the page of an order; with `follow` it asks again while more is to come."""
     return _render("tracking", view=view, follow=follow and view.live, refresh_s=REFRESH_S)
+
+
+def explain_page(story: Story) -> str:
+    """Return the page that explains an order to agents."""
+    badges = [ORDER_CONDITION_WORDS[name].status for name in story.conditions]
+    rules = explain_text.rules_of(story)
+    return _render("explain", story=story, say=explain_text, acts=reasons.ACTS, badges=badges, rules=rules)
 
 
 def message_page(title: str, *sentences: str, refresh_s: int | None = None) -> str:

@@ -1,49 +1,37 @@
 """The stepper: how far an order is, on the way to the door or to the counter. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from schemas.order_status import OrderStatus, ReachedMilestone
 from schemas.vocabulary import Milestone, OrderState
+from schemas.words import COLLECTION_STEPS, DELIVERY_STEPS, ORDER_WORDS, POINT_STEPS
 from services.status.web.moments import Clock
 
 CLICK_AND_COLLECT: Final = "click_and_collect"
 
-_DELIVERY: Final = ("Processing", "Picking", "Shipped", "Out for Delivery", "Delivered")
-_COLLECTION: Final = ("Processing", "Picking", "Ready to Collect", "Collected")
-
-#: Which step a state stands on. A state without a row (cancelled, lost, on its way back) is no step of either way.
-_AT_DELIVERY: Final[dict[str, int]] = {
-    OrderState.AWAITING_PAYMENT: -1,
-    OrderState.PROCESSING: 0,
-    OrderState.PICKING: 1,
-    OrderState.PARTIALLY_SHIPPED: 2,
-    OrderState.SHIPPED: 2,
-    OrderState.IN_TRANSIT: 2,
-    OrderState.OUT_FOR_DELIVERY: 3,
-    OrderState.ATTEMPTED: 3,
-    OrderState.READY_TO_COLLECT: 3,
-    OrderState.PARTIALLY_DELIVERED: 4,
-    OrderState.DELIVERED: 4,
-    OrderState.COLLECTED: 4,
+#: On which step a state stands; a state that names a step stands on that. One that is in neither (cancelled, lost, on
+#: its way back) is no step of the way.
+_AT_DELIVERY: Final[dict[str, OrderState]] = {
+    OrderState.PARTIALLY_SHIPPED: OrderState.SHIPPED,
+    OrderState.IN_TRANSIT: OrderState.SHIPPED,
+    OrderState.ATTEMPTED: OrderState.OUT_FOR_DELIVERY,
+    OrderState.PARTIALLY_DELIVERED: OrderState.DELIVERED,
+    OrderState.COLLECTED: OrderState.DELIVERED,
 }
-_AT_COLLECTION: Final[dict[str, int]] = {
-    OrderState.AWAITING_PAYMENT: -1,
-    OrderState.PROCESSING: 0,
-    OrderState.PICKING: 1,
+_AT_COLLECTION: Final[dict[str, OrderState]] = {
     # On its way to the store: packed, and not there yet.
-    OrderState.PARTIALLY_SHIPPED: 1,
-    OrderState.SHIPPED: 1,
-    OrderState.IN_TRANSIT: 1,
-    OrderState.OUT_FOR_DELIVERY: 1,
-    OrderState.READY_TO_COLLECT: 2,
-    OrderState.PARTIALLY_DELIVERED: 3,
-    OrderState.DELIVERED: 3,
-    OrderState.COLLECTED: 3,
+    OrderState.PARTIALLY_SHIPPED: OrderState.PICKING,
+    OrderState.SHIPPED: OrderState.PICKING,
+    OrderState.IN_TRANSIT: OrderState.PICKING,
+    OrderState.OUT_FOR_DELIVERY: OrderState.PICKING,
+    OrderState.PARTIALLY_DELIVERED: OrderState.COLLECTED,
+    OrderState.DELIVERED: OrderState.COLLECTED,
 }
 _ALL_DONE: Final = frozenset({OrderState.DELIVERED, OrderState.COLLECTED})
+_AT_THE_DOOR: Final = frozenset({OrderState.OUT_FOR_DELIVERY, OrderState.ATTEMPTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,51 +49,57 @@ class Step:
 def steps(status: OrderStatus, clock: Clock) -> tuple[Step, ...]:
     """Return the steps, or none where the order has left both ways."""
     collecting = status.delivery_method == CLICK_AND_COLLECT
-    at = (_AT_COLLECTION if collecting else _AT_DELIVERY).get(status.state)
+    way = COLLECTION_STEPS if collecting else _by_way(status)
+    at = _at(status.state, way, _AT_COLLECTION if collecting else _AT_DELIVERY)
     if at is None:
         return ()
-    names = _COLLECTION if collecting else _by_way(status)
     days = _days(status, clock)
     done = status.state in _ALL_DONE
     return tuple(
         Step(
-            name=name,
+            name=ORDER_WORDS[state].status,
             position="done" if index < at or (index == at and done) else "now" if index == at else "ahead",
             current=index == at,
-            note=_note(status, name, days) if index <= at else None,
+            note=_note(status, state, days) if index <= at else None,
         )
-        for index, name in enumerate(names)
+        for index, state in enumerate(way)
     )
 
 
-def _by_way(status: OrderStatus) -> tuple[str, ...]:
+def _at(state: str, way: Sequence[OrderState], table: Mapping[str, OrderState]) -> int | None:
+    """Return the index of the step, -1 before the first one; None where the state is no step of this way."""
+    if state == OrderState.AWAITING_PAYMENT:
+        return -1
+    return next((index for index, step in enumerate(way) if step == table.get(state, state)), None)
+
+
+def _by_way(status: OrderStatus) -> tuple[OrderState, ...]:
     """Return the steps of a delivery; a parcel that waits at a counter was never out for delivery."""
     reached = {milestone.name for parcel in status.parcels for milestone in parcel.milestones}
     fetched = Milestone.AVAILABLE_FOR_PICKUP in reached and Milestone.OUT_FOR_DELIVERY not in reached
-    if status.state == OrderState.READY_TO_COLLECT or fetched:
-        return (*_DELIVERY[:3], "Ready to Collect", _DELIVERY[4])
-    return _DELIVERY
+    at_the_point = fetched and status.state not in _AT_THE_DOOR
+    return POINT_STEPS if status.state == OrderState.READY_TO_COLLECT or at_the_point else DELIVERY_STEPS
 
 
-def _note(status: OrderStatus, name: str, days: Mapping[str, str]) -> str | None:
-    partly = {OrderState.PARTIALLY_SHIPPED: "Shipped", OrderState.PARTIALLY_DELIVERED: "Delivered"}
-    if partly.get(OrderState(status.state)) == name:
+def _note(status: OrderStatus, step: OrderState, days: Mapping[OrderState, str]) -> str | None:
+    partly = {OrderState.PARTIALLY_SHIPPED: OrderState.SHIPPED, OrderState.PARTIALLY_DELIVERED: OrderState.DELIVERED}
+    if partly.get(OrderState(status.state)) == step:
         return "partly"
-    return days.get(name)
+    return days.get(step)
 
 
-def _days(status: OrderStatus, clock: Clock) -> dict[str, str]:
+def _days(status: OrderStatus, clock: Clock) -> dict[OrderState, str]:
     """Return on which day each step was reached: the first parcel's, but the last one's for the end."""
     found = {
-        "Processing": _first(status.milestones, Milestone.CONFIRMED),
-        "Shipped": _first(_of_parcels(status), Milestone.SHIPPED),
-        "Out for Delivery": _last(_of_parcels(status), Milestone.OUT_FOR_DELIVERY),
-        "Ready to Collect": _first(status.milestones, Milestone.READY_TO_COLLECT)
+        OrderState.PROCESSING: _first(status.milestones, Milestone.CONFIRMED),
+        OrderState.SHIPPED: _first(_of_parcels(status), Milestone.SHIPPED),
+        OrderState.OUT_FOR_DELIVERY: _last(_of_parcels(status), Milestone.OUT_FOR_DELIVERY),
+        OrderState.READY_TO_COLLECT: _first(status.milestones, Milestone.READY_TO_COLLECT)
         or _first(_of_parcels(status), Milestone.AVAILABLE_FOR_PICKUP),
-        "Delivered": _last(_of_parcels(status), Milestone.DELIVERED),
-        "Collected": _last(status.milestones, Milestone.COLLECTED),
+        OrderState.DELIVERED: _last(_of_parcels(status), Milestone.DELIVERED),
+        OrderState.COLLECTED: _last(status.milestones, Milestone.COLLECTED),
     }
-    return {name: clock.shortest_day(datetime.fromisoformat(at)) for name, at in found.items() if at is not None}
+    return {step: clock.shortest_day(datetime.fromisoformat(at)) for step, at in found.items() if at is not None}
 
 
 def _of_parcels(status: OrderStatus) -> tuple[ReachedMilestone, ...]:

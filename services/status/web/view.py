@@ -9,16 +9,15 @@ from typing import Final
 
 from schemas.carriers import canonical_carrier, carrier_name
 from schemas.order_events import ReadyToCollect, ShipmentCreated
-from schemas.order_status import Collection, LineState, OrderStatus
+from schemas.order_status import Collection, LineState, OrderStatus, SellerState
 from schemas.vocabulary import OrderState, Stage
+from schemas.words import BUCKET_WORDS, NO_PARCEL_YET, ORDER_CONDITION_WORDS, ORDER_WORDS, WHO_ACTS
 from services.status.machine import Verdict
-from services.status.notices import ORDER_NOTICES
 from services.status.order_facts import StoredEvent
 from services.status.web import phrases
 from services.status.web.moments import Clock, Moment
 from services.status.web.parcel_view import Entry, Expected, ParcelView, awaited, expected, line_name, parcel_view
 from services.status.web.steps import CLICK_AND_COLLECT, Step, steps
-from services.status.words import BUCKET_WORDS
 
 _NO_LONGER_AWAITED: Final = phrases.FINISHED | {OrderState.READY_TO_COLLECT}
 
@@ -47,6 +46,8 @@ class SellerView:
 
     name: str
     status: str
+    next: str
+    articles: tuple[str, ...]
     help: str | None
 
 
@@ -63,6 +64,8 @@ class TrackingView:
     summary: str | None
     """How many of several parcels have arrived."""
     badges: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What the badges mean, where no parcel says it."""
     expected: tuple[Expected, ...]
     steps: tuple[Step, ...]
     collection: CollectionView | None
@@ -96,16 +99,17 @@ def tracking_view(
         headline=status.display.status,
         sentence=status.display.sentence,
         next=status.display.next,
-        acts=phrases.WHO_ACTS.get(status.display.acts),
+        acts=WHO_ACTS.get(status.display.acts),
         summary=_summary(status),
         badges=tuple(_badge(name) for name in status.conditions),
+        notes=_notes(status),
         expected=_expected(status, histories, clock),
         steps=steps(status, clock),
         collection=_collection(status.collection, clock),
         parcels=tuple(sorted(parcels, key=lambda parcel: not parcel.is_open)),
         no_parcels=None if parcels else _no_parcels(status),
         lines=tuple(_line(line) for line in status.lines),
-        sellers=tuple(SellerView(one.seller or "The shop", one.status, one.help) for one in status.sellers),
+        sellers=tuple(_seller(one, lines) for one in status.sellers),
         history=_history(events, clock),
         live=status.state not in phrases.FINISHED,
         as_of=clock.of(clock.now),
@@ -114,8 +118,9 @@ def tracking_view(
 
 def _summary(status: OrderStatus) -> str | None:
     sent = [parcel for parcel in status.parcels if parcel.stage != Stage.CANCELLED]
-    if len(sent) < 2:  # noqa: PLR2004 - one parcel needs no count
-        return None
+    if len(sent) < 2:  # noqa: PLR2004 - one parcel needs no count, but its pieces do
+        counts = [(one.pieces_delivered, one.pieces) for one in sent if 0 < one.pieces_delivered < one.pieces]
+        return next((f"{delivered} of {pieces} pieces delivered" for delivered, pieces in counts), None)
     delivered = sum(parcel.stage == Stage.DELIVERED for parcel in sent)
     delayed = sum(any(c.name == "delayed" for c in parcel.conditions) for parcel in sent)
     count = f"{delivered} of {len(sent)} parcels delivered" if delivered else f"{len(sent)} parcels"
@@ -123,7 +128,20 @@ def _summary(status: OrderStatus) -> str | None:
 
 
 def _badge(name: str) -> str:
-    return ORDER_NOTICES.get(name) or phrases.readable(name)
+    words = ORDER_CONDITION_WORDS.get(name)
+    return phrases.readable(name) if words is None else words.status
+
+
+def _notes(status: OrderStatus) -> tuple[str, ...]:
+    """Return what the order's own conditions mean; those that parcels have are told by the parcels."""
+    own = [ORDER_CONDITION_WORDS.get(name) for name in status.conditions if name not in status.condition_counts]
+    return tuple(f"{words.sentence} {words.next}" for words in own if words is not None)
+
+
+def _seller(part: SellerState, lines: Mapping[str, LineState]) -> SellerView:
+    articles = tuple(line_name(lines.get(line)) for line in part.lines)
+    following = ORDER_WORDS[OrderState(part.state)].next if part.state in ORDER_WORDS else ""
+    return SellerView(part.seller or "The shop", part.status, following, articles, part.help)
 
 
 def _expected(status: OrderStatus, histories: Mapping[str, Sequence[Verdict]], clock: Clock) -> tuple[Expected, ...]:
@@ -150,9 +168,7 @@ def _collection(collection: Collection | None, clock: Clock) -> CollectionView |
 def _no_parcels(status: OrderStatus) -> str | None:
     if status.delivery_method == CLICK_AND_COLLECT or status.state in phrases.FINISHED:
         return None
-    if status.state == OrderState.SHIPPED:
-        return "Your order has left the warehouse. The tracking number follows, or the service has none."
-    return "There is no parcel yet. It shows here with its tracking number as soon as the shop has packed it."
+    return None if status.state == OrderState.SHIPPED else NO_PARCEL_YET
 
 
 def _line(line: LineState) -> LineView:

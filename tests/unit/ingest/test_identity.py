@@ -44,6 +44,7 @@ def test_a_growing_body_keeps_the_keys_of_its_scans() -> None:
 
 @pytest.mark.parametrize("case", BODIES)
 def test_a_body_sent_again_later_under_another_delivery_has_the_same_keys(case: str) -> None:
+    """R1, E5: neither the delivery nor our clock is part of a scan's identity."""
     again = document(case) | {"id": "evt_other", "created_at": "2026-11-22T00:00:00.000Z"}
     assert all_keys(again, told_at=TOLD_AT + timedelta(days=2)) == all_keys(document(case))
 
@@ -79,6 +80,7 @@ def test_a_place_written_another_way_or_told_more_fully_is_the_same_place() -> N
     [("datetime", "2026-11-19T12:20:18Z"), ("carrier_code", "EVKDN"), ("status_detail", "status_update")],
 )
 def test_another_second_code_or_place_is_another_scan(field: str, value: str) -> None:
+    """R1: the instant, the raw code and the place are its identity."""
     changed = document(BODIES[-1])
     changed["result"]["tracking_details"][-1][field] = value
     assert keys(changed)[:-1] == keys(document(BODIES[-1]))[:-1]

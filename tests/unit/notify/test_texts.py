@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from schemas.vocabulary import Milestone
+from schemas.words import MILESTONE_WORDS, NO_NUMBER_YET
 from services.notify.channels.registry import CHANNELS
 from services.notify.channels.sms import segments
 from services.notify.contacts import Profile
@@ -130,3 +132,41 @@ def test_a_parcel_that_is_left_out_does_not_show_the_orders_collection() -> None
         reached_at="2026-11-21T16:05:00Z",
     )
     assert (shown.store, shown.items) == (None, ())
+
+
+def test_a_time_of_which_only_the_day_is_known_shows_no_midnight() -> None:
+    scan = {
+        "at": "2026-11-21T00:00:00+00:00", "time_precision": "day", "time_kind": "utc", "stage": "delivered",
+        "substatus": None, "description": None, "place": None,
+    }  # fmt: skip
+    told = parcel(milestone("delivered")) | {"last_scan": scan}
+    shown = facts(
+        Identity("main:1001", "S1", "delivered", "S1", "email", "buyer"),
+        status(told),
+        name=None,
+        profile=None,
+        brand="Shop",
+        link=None,
+        reached_at="2026-11-21T00:00:00+00:00",
+    )
+    assert shown.when == "Saturday, November 21"
+
+
+def test_a_parcel_without_a_number_says_that_it_follows() -> None:
+    shown = facts(
+        Identity("main:1001", "S1", "shipped", "S1", "email", "buyer"),
+        status(parcel(milestone("shipped")) | {"number": None}),
+        name=None,
+        profile=None,
+        brand="Shop",
+        link=None,
+        reached_at="2026-11-21T16:05:00Z",
+    )
+    assert NO_NUMBER_YET in render("email", "shipped", shown).text
+
+
+@pytest.mark.parametrize("name", list(Milestone))
+def test_every_milestone_has_facts_with_its_words_told_or_not(name: Milestone) -> None:
+    given = sample_facts(name, channel="email")
+    assert given.words == MILESTONE_WORDS[name].words
+    assert given.news == f"your order 1001 {MILESTONE_WORDS[name].news}"

@@ -194,6 +194,9 @@ def test_r4_delivered_is_held_while_the_carrier_contradicts_itself() -> None:
     answer = asked(state, name="delivered")
     assert isinstance(answer, Hold)
     assert answer.reason == "contradiction"
+    before = [{"name": "contradiction", "since": at(-90), "event_key": "key"}]
+    answer = asked(status(parcel(milestone("delivered", minutes=-1), conditions=before)), name="delivered")
+    assert isinstance(answer, Deliver), "what was contradicted before the delivery does not hold it back"
 
 
 def test_a_collector_is_told_that_the_order_is_ready() -> None:

@@ -81,6 +81,7 @@ async def test_a_consumer_waits_for_a_join_longer_than_a_dead_member_can_delay_i
 
 
 async def test_a_producer_waits_for_all_replicas_and_no_caller_can_change_that() -> None:
+    """E14: `acks=all`, no transactions, no idempotent producing."""
     producer = kafka.make_producer(KafkaSettings(), "x", acks=1, linger_ms=5)
     assert producer._sender._acks == -1  # noqa: SLF001 - aiokafka has no public word for it
     assert producer._txn_manager is None  # noqa: SLF001 - as above

@@ -70,6 +70,7 @@ def test_a_heart_may_have_a_limit_of_its_own_and_be_forgotten() -> None:
 
 
 def test_a_real_process_ends_with_70_and_shows_its_stacks() -> None:
+    """E12: a loop that stands still ends the process."""
     done = subprocess.run([sys.executable, "-c", STOPPED], check=False, timeout=60, capture_output=True, text=True)
     assert done.returncode == 70
     assert "'dead' has not turned" in done.stderr

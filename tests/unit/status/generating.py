@@ -8,150 +8,193 @@ from hypothesis import strategies as st
 
 from schemas.order_events import EVENT_TYPES
 from schemas.scans import Scan
-from schemas.vocabulary import Condition, Leg, ScanKind, Stage
+from schemas.vocabulary import Condition, Leg, ScanKind, Stage, TimeKind, TimePrecision
 from services.status.expectations import Rule
 from services.status.order_facts import StoredEvent
 from services.status.shipment import Override
 from tests.builders import after, line, make_scan
+from tests.unit.status.choices import Choices, Maker, among, drawn
 from tests.unit.status.making import told
 
 ORDERS = ("main:1001", "main:1002", "books:1001")
 NUMBERS = ("AB123456785GB", "ab 1234 5678 5gb", "CD999999999GB", "no number!", None)
+ALIASES = ({"carrier": "Owl Post", "number": "CD999999999GB"}, {"carrier": "---", "number": "no number!"})
 REFERENCES: tuple[dict[str, str], ...] = (
-    {},
-    {},
-    {"easypost": "trk_1"},
-    {"easypost": "trk_1", "shopify": "7"},
-    {"bad.kind": "x"},
-)
-SUBSTATUSES = (None, "signed", "unmapped", "handed_to_partner", "not_really_attempted", "received_by_sender")
-PLACES = (None, {"city": "Bath"}, {"city": "Leeds"}, {"time_zone": "Pacific/Auckland"}, {"time_zone": "Europe"})
-DAYS = (0, 0, 0.001, 0.5, 1, 1, 6.9, 29.9, 31, 45, 80)
+    {}, {}, {"easypost": "trk_1"}, {"easypost": "trk_1", "shopify": "7"}, {"bad.kind": "x"},
+)  # fmt: skip
+SUBSTATUSES = (
+    None, "signed", "unmapped", "handed_to_partner", "not_really_attempted", "received_by_sender", "redirected",
+)  # fmt: skip
+BATH, LEEDS = {"country": "GB", "city": "Bath"}, {"country": "GB", "city": "Leeds"}
+SYDNEY = {"country": "AU", "time_zone": "Australia/Sydney"}
+PLACES = (None, {"city": "Bath"}, LEEDS, BATH, {"time_zone": "Pacific/Auckland"}, {"time_zone": "Europe"})
+PIECES = (None, None, "1", "2")
+CONDITIONS = (*Condition, "soggy")
+EITHER = (False, True)
 ZONES = (UTC, timezone(timedelta(hours=11)), timezone(timedelta(hours=-8)))
+TIMES = tuple(
+    after(days=days).astimezone(zone) + timedelta(seconds=seconds)
+    for days in (0, 0, 0.001, 0.5, 1, 1, 6.9, 29.9, 31, 45, 80)
+    for seconds in (0, 0, 1, 61)
+    for zone in ZONES
+)
+PERHAPS = (None, *TIMES[::2])
+KINDS = (*EVENT_TYPES, "placed", "shipment_created", "shipment_created", "dispatched", "gift_wrapped")
+SCAN_KINDS = (*[ScanKind.SCAN] * 7, *ScanKind, "prophecy")
+SCAN_KEYS = {
+    number: tuple(f"{number or 'ref'}:{index}" for index in range(10))
+    for number in ("AB123456785GB", "CD999999999GB", None)
+}
+EVENT_SIZE, SCAN_SIZE = 32, 40
 
 Keyed = tuple[str, StoredEvent]
 
-times = st.builds(
-    lambda days, seconds, zone: after(days=days).astimezone(zone) + timedelta(seconds=seconds),
-    st.sampled_from(DAYS),
-    st.sampled_from([0, 0, 1, 61]),
-    st.sampled_from(ZONES),
-)
-lines = st.lists(st.builds(line, st.integers(0, 3), name=st.sampled_from("123")), max_size=3)
-ordered_lines = st.lists(
-    st.builds(line, st.integers(0, 3), name=st.sampled_from("12")),
-    min_size=1,
-    max_size=2,
-    unique_by=lambda one: one["line"],
-)
-numbers = st.sampled_from(NUMBERS)
-references = st.sampled_from(REFERENCES)
-carriers = st.sampled_from(["Royal Mail", "royal_mail", "Owl Post", "---"])
-shipments = st.sampled_from(["S1", "S2", "S3"])
+times = st.sampled_from(TIMES)
 
-_FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+
+def lines(choose: Choices) -> list[dict[str, Any]]:
+    """Choose quantities of some lines; one can be named twice."""
+    return [line(choose.number(4), name=choose.one("123")) for _ in range(choose.number(4))]
+
+
+def packed(choose: Choices) -> list[dict[str, Any]]:
+    """Choose what is in a parcel, and perhaps in which of its pieces."""
+    return [one | {"piece": choose.one(PIECES)} for one in lines(choose)]
+
+
+def ordered(choose: Choices) -> list[dict[str, Any]]:
+    """Choose the lines of an order: one or two, of one seller or of two."""
+    names = choose.one(("1", "12", "21", "2"))
+    return [line(choose.number(4), name=name) | {"seller": choose.one((None, None, "Owl"))} for name in names]
+
+
+_SHIPMENT: dict[str, Maker] = {
+    "shipment": among("S1", "S2", "S3"),
+    "carrier": among("Royal Mail", "royal_mail", "Owl Post", "---"),
+    "number": among(*NUMBERS),
+    "lines": packed,
+    "references": among(*REFERENCES),
+    "aliases": lambda choose: choose.some(ALIASES, most=2),
+    "pieces": among(1, 1, 2, 3),
+    "origin": among(None, BATH, LEEDS),
+}
+_LINES: dict[str, Maker] = {"lines": lines}
+_TIME: dict[str, Maker] = {
+    "rule": among("promise_missed", "never_dispatched", "override_expired", "silent", "unheard_of"),
+    "basis": among("oms#p", "oms#a", "desk#b", "oms#c"),
+    "due_at": among(*TIMES),
+}
+_FIELDS: dict[str, dict[str, Maker]] = {
     "placed": {
-        "lines": ordered_lines,
-        "payment_awaited": st.booleans(),
-        "time_zone": st.sampled_from([None, "Australia/Sydney", "Europe", "Mars/X"]),
+        "lines": ordered,
+        "payment_awaited": among(*EITHER),
+        "time_zone": among(None, "Australia/Sydney", "Europe", "Mars/X"),
+        "destination": among(None, LEEDS),
+        "collect_at": among(None, None, BATH),
+        "promised": among(None, None, {"day": "2026-11-22"}),
     },
-    "picking_started": {"lines": lines},
-    "packed": {"lines": lines},
-    "ready_to_collect": {"lines": lines, "until": st.none() | times},
-    "collected": {"lines": lines},
-    "cancelled": {"lines": lines},
-    "shipment_created": {
-        "shipment": shipments, "carrier": carriers, "number": numbers, "lines": lines, "references": references,
-    },
+    "picking_started": _LINES,
+    "packed": _LINES,
+    "ready_to_collect": {"lines": lines, "until": among(*PERHAPS)},
+    "collected": _LINES,
+    "cancelled": _LINES,
+    "shipment_created": _SHIPMENT,
     "shipment_corrected": {
-        "shipment": shipments, "carrier": st.none() | carriers, "number": numbers, "references": st.none() | references,
+        "shipment": _SHIPMENT["shipment"],
+        "carrier": among(None, "Royal Mail", "Owl Post", "---"),
+        "number": among(*NUMBERS),
+        "references": among(None, *REFERENCES),
+        "aliases": lambda choose: choose.one((None, [], [ALIASES[0]], ALIASES)),
     },
-    "shipment_voided": {"shipment": shipments},
-    "dispatched": {"shipment": st.none() | shipments},
-    "lines_edited": {"lines": ordered_lines},
-    "backordered": {"lines": lines},
-    "promise_changed": {"promised": st.sampled_from([None, {"day": "2026-11-25"}])},
-    "collection_extended": {"until": times},
-    "collection_expired": {"lines": lines},
-    "address_changed": {
-        "destination": st.sampled_from([{"country": "GB"}, {"country": "AU", "time_zone": "Australia/Sydney"}]),
-    },
-    "return_requested": {"lines": lines},
-    "return_shipment_created": {
-        "shipment": shipments, "carrier": carriers, "number": numbers, "lines": lines, "references": references,
-    },
-    "returned": {"lines": lines},
+    "shipment_voided": {"shipment": _SHIPMENT["shipment"]},
+    "dispatched": {"shipment": among(None, "S1", "S2", "S3")},
+    "lines_edited": {"lines": ordered},
+    "backordered": _LINES,
+    "promise_changed": {"promised": among(None, {"day": "2026-11-25"})},
+    "collection_extended": {"until": among(*TIMES)},
+    "collection_expired": _LINES,
+    "address_changed": {"destination": among({"country": "GB"}, SYDNEY, LEEDS)},
+    "return_requested": _LINES,
+    "return_shipment_created": _SHIPMENT,
+    "returned": _LINES,
     "override_set": {
-        "shipment": shipments,
-        "stage": st.sampled_from([*Stage, "teleported"]),
-        "leg": st.sampled_from([*Leg, "sideways"]),
-        "until": st.none() | times,
-        "pinned": st.booleans(),
+        "shipment": _SHIPMENT["shipment"],
+        "stage": among(*Stage, "teleported"),
+        "leg": among(*Leg, "sideways"),
+        "until": among(*PERHAPS),
+        "pinned": among(*EITHER),
     },
-    "override_ended": {"shipment": shipments},
-    "time_reached": {
-        "rule": st.sampled_from(["promise_missed", "never_dispatched", "override_expired", "silent", "unheard_of"]),
-        "basis": st.sampled_from(["oms#p", "oms#a", "desk#b", "oms#c"]),
-        "due_at": times,
-    },
-    "refunded": {"lines": lines},
-    "replaced": {"lines": lines, "replacement": st.just("1009")},
-}  # fmt: skip
+    "override_ended": {"shipment": _SHIPMENT["shipment"]},
+    "time_reached": _TIME,
+    "refunded": _LINES,
+    "replaced": _LINES,
+}
 
 
-@st.composite
-def keyed_events(draw: st.DrawFn, orders: tuple[str, ...] = ORDERS) -> Keyed:
-    """Draw an order event beside its order's key; ids are few, so two contents under one id do occur."""
-    key = draw(st.sampled_from(orders))
-    kinds = [*EVENT_TYPES, "placed", "shipment_created", "shipment_created", "dispatched", "gift_wrapped"]
-    kind = draw(st.sampled_from(kinds))
-    if kind == "erased" and draw(st.integers(0, 3)):
+def event_of(choose: Choices, orders: tuple[str, ...] = ORDERS) -> Keyed:
+    """Choose an order event beside its order's key; ids are few, so two contents under one id do occur."""
+    key, kind = choose.one(orders), choose.one(KINDS)
+    if kind == "erased" and choose.number(4):
         kind = "note"  # erasure absorbs everything: too many of them would leave little to compare
-    fields = {name: draw(strategy) for name, strategy in _FIELDS.get(kind, {}).items()}
     shop, _, order = key.partition(":")
     stored = told(
         kind,
-        event_id=draw(st.sampled_from("abcdefgh")),
-        source=draw(st.sampled_from(["oms", "desk"])),
+        event_id=choose.one("abcdefgh"),
+        source=choose.one(("oms", "desk")),
         shop=shop,
         order=order,
-        occurred_at=draw(times),
-        **fields,
+        occurred_at=choose.one(TIMES),
+        **{name: make(choose) for name, make in _FIELDS.get(kind, {}).items()},
     )
     return key, stored
 
 
-@st.composite
-def scans(draw: st.DrawFn) -> Scan:
-    """Draw a scan of any kind; event keys are few, so several readings of one scan do occur."""
-    number = draw(st.sampled_from(["AB123456785GB", "AB123456785GB", "CD999999999GB", None]))
-    named = {"easypost": "trk_1"} if number is None else {}
-    keys = st.integers(0, 9).map(lambda index: f"{number or 'ref'}:{index}")
+def scan_of(choose: Choices) -> Scan:
+    """Choose a scan of any kind; event keys are few, so several readings of one scan do occur."""
+    number = choose.one(("AB123456785GB", "AB123456785GB", "CD999999999GB", None))
+    keys = SCAN_KEYS[number]
+    kind = choose.one(SCAN_KINDS)
+    agent: dict[str, Any] = {}
+    if kind == ScanKind.OVERRIDE:
+        agent = {"by": {"kind": "agent"}, "until": choose.one(PERHAPS), "pinned": choose.one((None, False, True))}
     return make_scan(
-        kind=draw(st.sampled_from([*ScanKind, *[ScanKind.SCAN] * 6, "prophecy"])),
-        event_key=draw(keys),
-        voids=draw(st.none() | keys),
-        rule=draw(st.sampled_from([*Rule, "full_moon"])),
-        basis=draw(keys),
-        due_at=draw(st.none() | times),
-        provider=draw(st.sampled_from(["easypost", "ups"])),
-        carrier=draw(st.sampled_from(["royal-mail", "royal-mail", "owl-post"])),
+        kind=kind,
+        event_key=choose.one(keys),
+        voids=choose.one((None, *keys)),
+        rule=choose.one((*Rule, "full_moon")),
+        basis=choose.one(keys),
+        due_at=choose.one(PERHAPS),
+        provider=choose.one(("easypost", "ups")),
+        carrier=choose.one(("royal-mail", "royal-mail", "owl-post")),
         number=number,
-        references=named,
-        occurred_at=draw(times),
-        told_at=draw(times),
-        stage=draw(st.sampled_from([*Stage, None, "teleported"])),
-        leg=draw(st.sampled_from(["outbound", "outbound", "outbound", "return"])),
-        substatus=draw(st.sampled_from(SUBSTATUSES)),
-        time_precision=draw(st.sampled_from(["second", "minute", "day"])),
-        time_kind=draw(st.sampled_from(["utc", "offset", "unknown_zone", "guessed"])),
-        conditions_set=draw(st.lists(st.sampled_from([*Condition, "soggy"]), max_size=2)),
-        conditions_cleared=draw(st.lists(st.sampled_from([*Condition, "soggy"]), max_size=2)),
-        place=draw(st.sampled_from(PLACES)),
-        pod=draw(st.lists(st.sampled_from(["photo", "signature"]), max_size=2)),
-        window=draw(st.sampled_from([None, {"day": "2026-11-24"}, {"ends": after(days=1)}])),
-        map_version=draw(st.integers(0, 2)),
+        references={"easypost": "trk_1"} if number is None else {},
+        piece=choose.one((*PIECES, None, None)),
+        unique_id=choose.one((None, None, None, None, None, None, "u1", "u2")),
+        occurred_at=choose.one(TIMES),
+        told_at=choose.one(TIMES),
+        stage=choose.one((*Stage, None, "teleported")),
+        leg=choose.one(("outbound", "outbound", "outbound", "return")),
+        substatus=choose.one(SUBSTATUSES),
+        time_precision=choose.one(tuple(TimePrecision)),
+        time_kind=choose.one((*TimeKind, "guessed")),
+        conditions_set=choose.some(CONDITIONS, most=2),
+        conditions_cleared=choose.some(CONDITIONS, most=2),
+        place=choose.one(PLACES),
+        pod=choose.some(("photo", "signature"), most=2),
+        window=choose.one((None, {"day": "2026-11-24"}, {"ends": after(days=1)})),
+        map_version=choose.number(3),
+        **agent,
     )
+
+
+def keyed_events(orders: tuple[str, ...] = ORDERS) -> st.SearchStrategy[Keyed]:
+    """Return the strategy of order events."""
+    return drawn(lambda choose: event_of(choose, orders), size=EVENT_SIZE)
+
+
+def scans() -> st.SearchStrategy[Scan]:
+    """Return the strategy of scans."""
+    return drawn(scan_of, size=SCAN_SIZE)
 
 
 overrides = st.builds(
@@ -172,6 +215,12 @@ def histories(draw: st.DrawFn, most: int = 10) -> list[Scan]:
     return [scan.model_copy(update={"event_key": f"{scan.event_key[:-1]}{index}"}) for index, scan in enumerate(found)]
 
 
+def shuffled(draw: st.DrawFn, records: list[Any]) -> list[Any]:
+    """Draw another order of records."""
+    places = draw(st.binary(min_size=len(records), max_size=len(records)))
+    return [record for _, record in sorted(zip(places, records, strict=True), key=lambda one: one[0])]
+
+
 @dataclass(frozen=True)
 class Telling:
     """A set of records, and the same set told in another order with some of it repeated."""
@@ -186,7 +235,11 @@ def tellings(draw: st.DrawFn, orders: tuple[str, ...] = ORDERS) -> Telling:
     shop, _, order = orders[0].partition(":")
     start = (orders[0], told(event_id="p", shop=shop, order=order, lines=[line(2), line(1, name="2")]))
     parcel = (orders[0], told("shipment_created", event_id="s", shop=shop, order=order, occurred_at=after(minutes=1)))
-    drawn = draw(st.lists(keyed_events(orders) | scans() | scans(), max_size=12))
-    once: list[Keyed | Scan] = [start, parcel, *drawn]
-    repeats = draw(st.lists(st.sampled_from(once), max_size=4))
-    return Telling(once, draw(st.permutations([*once, *repeats])))
+
+    def record_of(choose: Choices) -> Keyed | Scan:
+        return scan_of(choose) if choose.number(3) else event_of(choose, orders)
+
+    found = draw(st.lists(drawn(record_of, size=1 + SCAN_SIZE), max_size=12))
+    once: list[Keyed | Scan] = [start, parcel, *found]
+    repeats = [once[place % len(once)] for place in draw(st.binary(max_size=4))]
+    return Telling(once, shuffled(draw, [*once, *repeats]))

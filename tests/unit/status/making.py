@@ -1,15 +1,16 @@
 """Orders and histories out of plain lists, in the ways the engine would build them."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.order_status import ORDER_STATUS, OrderStatus
 from schemas.scans import SCAN, Scan
 from services.runtime.kafka import Record
 from services.status.inputs import ORDER_EVENTS, SCANS, OrderIn, ScanIn, stored_event
-from services.status.order import Document, History, fold_order
+from services.status.order import Document, fold_order
 from services.status.order_facts import StoredEvent
+from services.status.parcel_fold import History
 from services.status.readings import content_hash
 from services.status.replay import OrderRow, World, wanted_claims
 from tests.builders import KEY, START, make_order_event
@@ -73,32 +74,50 @@ def milestones(part: Document) -> list[tuple[str, str]]:
     return [(one["name"], one["occasion"]) for one in part["milestones"]]
 
 
-def replayed(told_in_order: Sequence[tuple[str, StoredEvent] | Scan]) -> World:
-    """Return the engine's world after these records, one after the other, each order keyed beside its event."""
-    items = [_item(offset, one) for offset, one in enumerate(told_in_order)]
+def replayed(
+    told_in_order: Sequence[tuple[str, StoredEvent] | Scan],
+    *,
+    batches: Collection[int] = (),
+    delivery_ids: Sequence[str] = (),
+) -> World:
+    """Return the engine's world after these records, one after the other, each order keyed beside its event.
+
+    After each of `batches` (places in the list) the world is loaded again as the next batch would. Deliveries have the
+    ids given, as far as they go.
+    """
+    ids = dict(enumerate(delivery_ids))
+    items = [_item(offset, one, ids.get(offset, f"d{offset}")) for offset, one in enumerate(told_in_order)]
     orders = {item.order for item in items if isinstance(item, OrderIn)}
     keys = {item.shipment for item in items if isinstance(item, ScanIn)}
     for order in orders:
-        for count in range(len(items)):
-            before = [i.stored for i in items[: count + 1] if isinstance(i, OrderIn) and i.order == order]
-            keys |= {key for key, _ in wanted_claims(order, before)}
+        own = [item.stored for item in items if isinstance(item, OrderIn) and item.order == order]
+        for count in range(1, len(own) + 1):
+            keys |= {key for key, _ in wanted_claims(order, own[:count])}
     world = World(
         histories={key: History() for key in keys},
         next_n=dict.fromkeys(keys, 1),
         events={order: {} for order in orders},
         orders={order: OrderRow() for order in orders},
     )
-    for item in items:
+    for place, item in enumerate(items):
         world.apply(item)
+        world = _loaded_again(world) if place in batches else world
     return world
 
 
-def _item(offset: int, one: tuple[str, StoredEvent] | Scan) -> ScanIn | OrderIn:
+def _loaded_again(world: World) -> World:
+    """Return what the next batch loads: what was saved, and nothing that was kept beside it."""
+    return World(histories=world.histories, next_n=world.next_n, events=world.events, orders=world.orders)
+
+
+def _item(offset: int, one: tuple[str, StoredEvent] | Scan, delivery: str) -> ScanIn | OrderIn:
     if isinstance(one, Scan):
-        return ScanIn(_record(SCANS, offset, SCAN.dump_json(one), one.key), one, one.key, content_hash(one))
+        record = _record(SCANS, offset, SCAN.dump_json(one), key=one.key, delivery=delivery)
+        return ScanIn(record, one, one.key, content_hash(one))
     order, stored = one
-    return OrderIn(_record(ORDER_EVENTS, offset, b"{}", order), order, stored)
+    return OrderIn(_record(ORDER_EVENTS, offset, b"{}", key=order, delivery=stored.id), order, stored)
 
 
-def _record(topic: str, offset: int, value: bytes, key: str) -> Record:
-    return Record(topic, partition=0, offset=offset, timestamp_ms=0, key=key.encode(), value=value, headers=())
+def _record(topic: str, offset: int, value: bytes, *, key: str, delivery: str) -> Record:
+    headers = (("ce_id", delivery.encode()),)
+    return Record(topic, partition=0, offset=offset, timestamp_ms=0, key=key.encode(), value=value, headers=headers)

@@ -65,13 +65,56 @@ def test_a_delivery_that_another_reading_of_its_scan_takes_back_is_withdrawn() -
 def test_a_return_of_what_was_delivered_corrects_nothing() -> None:
     label = event("return_shipment_created", 600, lines=[line(2)])
     last = changes(*PARCEL, scanned("delivered"), label, scanned("in_transit", 20, number="RT123456785GB"))[-1]
-    assert (last["previous"], last["correction"], last["reason"]) == ("delivered", False, None)
+    assert (last["previous"], last["correction"], last["reason"]) == ("delivered", False, "moved")
 
 
 def test_erasure_is_no_correction_and_nothing_follows_it() -> None:
     told_after = changes(*PARCEL, scanned("delivered"), event("erased", 900), scanned("lost", 99), event("note", 990))
     assert [one["previous"] for one in told_after][-1] == "delivered"
     assert (told_after[-1]["cause"]["type"], told_after[-1]["correction"]) == ("erased", False)
+    assert told_after[-1]["reason"] == "erased"
+
+
+def test_every_change_has_a_reason() -> None:
+    told_of = changes(told(payment_awaited=True), event("payment_confirmed", 2))
+    assert [one["reason"] for one in told_of] == ["placed", "confirmed"]
+    packed = changes(*PARCEL, event("packed", 12), event("packed", 15, lines=[line(1, name="7")]))
+    assert [one["reason"] for one in packed][2:] == ["units_moved", "unknown_line"]
+    late = event("time_reached", 60 * 24 * 8, rule="never_dispatched", basis="x", due_at=after(days=8))
+    assert changes(*PARCEL, late)[-1]["reason"] == "not_expected"
+    promised = event("promise_changed", 20, promised={"day": "2026-11-25"})
+    assert changes(*PARCEL, promised)[-1]["reason"] == "promise_changed"
+
+
+@pytest.mark.parametrize(
+    ("scans", "expected"),
+    [
+        ([scanned("in_transit")], "moved"),
+        ([scanned("in_transit"), scanned("in_transit", 3)], "scan"),
+        ([scanned("in_transit"), scanned("announced", 3)], "illegal"),
+        ([scanned("in_transit"), scanned("accepted", 3, kind="summary", conditions_set=["damaged"])], "superseded"),
+        ([scanned("in_transit"), scanned("in_transit", 3, conditions_set=["weather", "delayed"])], "delayed"),
+        ([scanned("in_transit", conditions_set=["weather"]), scanned("in_transit", 3)], "weather"),
+        ([scanned("in_transit"), scanned("in_transit", 3, conditions_set=["soggy"])], "scan"),
+        ([scanned("out_for_delivery"), scanned("out_for_delivery", 30)], "out_for_delivery"),
+        ([scanned("delivered"), scanned("in_transit", 5, place={"city": "Leeds"})], "contradiction"),
+        ([scanned("in_transit"), scanned("in_transit", 3, kind="estimate", window={"day": "2026-11-25"})], "estimate"),
+    ],
+)
+def test_the_reason_of_what_corrects_nothing_is_what_was_made_of_its_cause(scans: list[Scan], expected: str) -> None:
+    last = changes(*PARCEL, *scans)[-1]
+    assert (last["reason"], last["correction"]) == (expected, False)
+
+
+def test_what_began_is_named_before_what_ended_and_a_parcel_before_the_order() -> None:
+    before = scanned("in_transit", conditions_set=["customs_hold"])
+    assert changes(*PARCEL, before, scanned("in_transit", 3, conditions_set=["delayed"]))[-1]["reason"] == "delayed"
+    assert changes(*PARCEL, before, scanned("in_transit", 3, conditions_set=["weather"]))[-1]["reason"] == "weather"
+
+
+def test_what_a_new_parcel_brings_along_is_not_what_its_cause_raised() -> None:
+    known = scanned("in_transit", 0.1, conditions_set=["weather"])
+    assert changes(PARCEL[0], known, PARCEL[1])[-1]["reason"] == "units_moved"
 
 
 def test_another_orders_claim_that_takes_scans_away_is_a_correction() -> None:
@@ -89,11 +132,21 @@ def test_another_orders_claim_that_takes_scans_away_is_a_correction() -> None:
         ((told(payment_awaited=True),), (True, "customer")),
         ((told(), event("on_hold")), (True, "shop")),
         ((told(), event("ready_to_collect")), (True, "customer")),
+        ((told(), event("ready_to_collect"), event("collected", 40, lines=[line(1)])), (True, "customer")),
+        ((told(), event("ready_to_collect"), event("on_hold", 40)), (True, "shop")),
+        ((told(), event("backordered", 40)), (False, "shop")),
+        ((*PARCEL, scanned("delivered"), event("return_requested", 300)), (False, "customer")),
+        ((*PARCEL, scanned("in_transit"), event("return_requested", 300)), (False, "carrier")),
         ((*PARCEL, scanned("in_transit")), (False, "carrier")),
+        ((*PARCEL, scanned("in_transit", conditions_set=["delayed"])), (False, "carrier")),
         ((*PARCEL, scanned("in_transit", conditions_set=["payment_due", "damaged"])), (True, "customer")),
         ((*PARCEL, scanned("in_transit", conditions_set=["address_problem", "soggy"])), (True, "shop")),
         ((*PARCEL, scanned("in_transit", conditions_set=["weather"])), (False, "carrier")),
-        ((*PARCEL, scanned("delivered", conditions_set=["damaged"])), (False, "nobody")),
+        ((*PARCEL, scanned("delivered", conditions_set=["damaged"])), (True, "shop")),
+        ((*PARCEL, scanned("delivered", conditions_set=["redirected"])), (False, "nobody")),
+        ((*PARCEL, scanned("delivered"), scanned("in_transit", 5, place={"city": "Leeds"})), (True, "shop")),
+        ((*PARCEL, scanned("returned"), scanned("in_transit", 5)), (True, "shop")),
+        ((*PARCEL, scanned("announced", conditions_set=["address_problem"]), scanned("cancelled", 5)), (False, "shop")),
         ((*PARCEL, scanned("in_transit"), scanned("lost", 9)), (True, "shop")),
     ],
 )

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -91,3 +92,37 @@ def test_claims_far_apart_never_see_the_same_scan(claims: list[Claim], days: lis
         assert later - earlier > ONE_BOX
         assert not set(seen_days(earlier, claims, days)) & set(seen_days(later, claims, days))
     assert timedelta(days=7) == HEAD_START
+
+
+def boxed(unique_id: str | None, days: float, key: str, **fields: Any) -> Scan:
+    return make_scan(unique_id=unique_id, occurred_at=after(days=days), event_key=key, **fields)
+
+
+def seen(claim: Claim, *scans: Scan, others: tuple[Claim, ...] = ()) -> set[str]:
+    return {scan.event_key for scan in scans_of(claim.start, [claim, *others], scans)}
+
+
+def test_r18_boxes_that_the_carrier_tells_apart_are_two_however_close_they_are() -> None:
+    first, second = Claim(after(days=1), "main:1001", "S1"), Claim(after(days=4), "main:1002", "S1")
+    scans = [
+        boxed("one", 1.5, "a1"), boxed("two", 4.5, "b1"), boxed("one", 6, "a2"), boxed("two", 5, "b2"),
+        boxed(None, 5, "none"),
+    ]  # fmt: skip
+    assert seen(first, *scans, others=(second,)) == {"a1", "a2", "none"}
+    assert seen(second, *scans, others=(first,)) == {"b1", "b2", "none"}
+
+
+def test_r18_what_is_said_of_a_scan_goes_with_its_box() -> None:
+    claim = Claim(after(days=1), "main:1001", "S1")
+    scans = [
+        boxed("one", 1.5, "a1"),
+        boxed("two", 20, "b1"),
+        boxed(None, 30, "void", kind="void", stage=None, voids="b1"),
+        boxed(None, 30, "time", kind="time", stage=None, rule="silent", basis="a1", due_at=after(days=30)),
+    ]
+    assert seen(claim, *scans) == {"a1", "time"}
+
+
+def test_r18_one_id_alone_changes_nothing() -> None:
+    claim = Claim(after(days=1), "main:1001", "S1")
+    assert seen(claim, boxed("one", 1.5, "a1"), boxed(None, 2, "a2")) == {"a1", "a2"}

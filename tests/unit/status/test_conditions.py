@@ -153,3 +153,10 @@ def test_e15_the_carriers_latest_date_passed() -> None:
     assert set(silent(moving, told, reached("delayed", told, 40)).conditions) == {"delayed"}
     newer = estimate(20, day="2026-11-25")
     assert silent(moving, told, reached("delayed", told, 40), newer).conditions == {}
+
+
+@pytest.mark.parametrize("substatus", ["informational", "unmapped"])
+def test_r10_a_condition_names_the_carriers_code_where_the_sub_status_tells_no_reason(substatus: str) -> None:
+    told = staged(None, 1, conditions_set=["held"], substatus=substatus, raw_code="ENQ")
+    (episode,) = fold(told).episodes
+    assert episode.reason == "ENQ"

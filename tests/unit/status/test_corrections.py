@@ -1,5 +1,6 @@
 """What the fold takes back: premature deliveries (R4), withdrawn scans (R15), agents' overrides (R17)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -161,7 +162,24 @@ def test_r17_a_pinned_word_outlives_scans_which_go_on_beneath_it() -> None:
     scans = [staged("in_transit", 1), staged("out_for_delivery", 9), staged("delivered", 10)]
     state = overridden(*scans, words=[pinned])
     assert (state.stage, state.leg, state.beneath) == (Stage.RETURNED, Leg.RETURN, Stage.DELIVERED)
-    assert overridden(*scans, words=[pinned, word(None, 20, "desk#2")]) == fold(*scans)
+    ended = overridden(*scans, words=[pinned, word(None, 20, "desk#2")])
+    assert replace(ended, open_since=None) == fold(*scans)
+    assert ended.open_since == after(hours=20), "from here on something is awaited of it again"
+
+
+def test_r17_of_two_words_at_one_instant_the_one_that_ends_stands_last() -> None:
+    moving = staged("in_transit", 1)
+    for first, second in (("a", "b"), ("b", "a")):
+        state = overridden(moving, words=[word("lost", 5, first), word(None, 5, second)])
+        assert (state.stage, state.override) == (Stage.IN_TRANSIT, None)
+
+
+def test_r17_a_delivery_that_only_an_agent_told_is_told_again_when_it_is_true() -> None:
+    scans = [staged("in_transit", 1), staged("in_transit", 9), staged("delivered", 30)]
+    state = overridden(*scans, words=[word("delivered", 5)])
+    assert times(state, Milestone.DELIVERED) == ["correction:1"]
+    right = overridden(scans[0], scans[2], words=[word("delivered", 5)])
+    assert times(right, Milestone.DELIVERED) == [None], "the scan says what the agent said: nothing is told again"
 
 
 def test_r17_a_note_moves_no_word() -> None:

@@ -9,7 +9,8 @@ from schemas.order_events import MAX_LINES, MAX_PARCELS
 from schemas.vocabulary import Bucket
 from services.status import replay
 from services.status.inputs import OrderIn, ScanIn, read
-from services.status.order import History, fold_order
+from services.status.order import fold_order
+from services.status.parcel_fold import History
 from services.status.replay import OrderRow, World
 from tests.records import placed, record, scan, shipment
 
@@ -40,9 +41,9 @@ def test_orders_that_share_a_number_nobody_scanned_are_not_folded_for_each_other
     )
     folded: list[str] = []
 
-    def noted(key: str, *rest: Any) -> Any:
+    def noted(key: str, *rest: Any, **kept: Any) -> Any:
         folded.append(key)
-        return fold_order(key, *rest)
+        return fold_order(key, *rest, **kept)
 
     monkeypatch.setattr(replay, "fold_order", noted)
     for order in orders:

@@ -7,8 +7,9 @@ import pytest
 
 from schemas.scans import Scan
 from services.status.claims import Claim
-from services.status.order import History, fold_order
+from services.status.order import fold_order
 from services.status.order_facts import StoredEvent
+from services.status.parcel_fold import History
 from tests.builders import KEY, NUMBER, SHIPMENT_KEY, after, line, make_scan
 from tests.unit.status.making import fold, histories_of, milestones, parcel, read_back, told
 
@@ -210,7 +211,9 @@ def test_the_same_id_of_another_source_is_another_event() -> None:
 
 
 def test_an_event_of_a_later_version_moves_nothing() -> None:
-    assert fold(told(event_id="p"), event("gift_wrapped")) == fold(told(event_id="p"))
+    document = fold(told(event_id="p"), event("gift_wrapped", event_id="g"))
+    assert document.pop("set_aside") == [{"event": "oms#g", "rule": "R12", "why": "unknown_type"}]
+    assert fold(told(event_id="p")) == {**document, "set_aside": []}
 
 
 def test_two_shops_with_one_order_number_show_nothing_of_each_other() -> None:

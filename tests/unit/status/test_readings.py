@@ -68,6 +68,7 @@ def test_tellings_of_one_instant_are_ordered_by_what_they_say() -> None:
 
 
 def test_an_approved_remap_outranks_what_was_told_and_a_newer_one_outranks_it() -> None:
+    """R19, E5: how remaps are merged; that somebody has to approve one first is open."""
     merged = in_any_order(
         reading(5, stage=None, substatus="unmapped", description="at the depot"),
         reading(50, kind="remap", stage="in_transit", substatus="arrived", map_version=2),

@@ -8,6 +8,7 @@ from schemas.scans import Scan
 from schemas.vocabulary import Milestone, Stage
 from services.status.machine import ShipmentState, fold
 from tests.builders import after, make_scan
+from tests.unit.status.parcels import reasons, staged
 
 
 def told(
@@ -104,3 +105,36 @@ def test_r23_a_summary_alone_brings_its_conditions_and_one_beside_scans_does_not
 
 def test_r23_a_summary_without_a_stage_is_informational() -> None:
     assert [one.reason for one in fold([told(None, 1, "summary")]).verdicts] == ["informational"]
+
+
+def test_r23_the_newer_of_two_final_words_counts_though_its_provider_told_scans_before() -> None:
+    lost = staged("lost", 50, kind="summary")
+    state = in_any_order(staged("in_transit", 5), lost, staged("delivered", 90, kind="summary"))
+    assert (state.stage, reasons(state)) == (Stage.DELIVERED, ["moved", "moved", "moved"])
+
+
+def test_r23_a_scan_of_no_stage_moves_no_final_word_from_its_time() -> None:
+    scans = [staged("accepted", 1, provider="ups"), staged("delivered", 2, kind="summary")]
+    told = [*scans, staged("teleported", 0.5)]
+    assert in_any_order(*told).milestones == in_any_order(*scans).milestones
+
+
+def test_r16_a_tag_that_lags_behind_takes_back_no_delivery_that_somebody_scanned() -> None:
+    tag = staged("out_for_delivery", 40, kind="summary", provider="aftership")
+    state = in_any_order(staged("in_transit", 2, provider="dpd"), staged("delivered", 20, provider="dpd"), tag)
+    assert (state.stage, state.corrections, reasons(state)[-1]) == (Stage.DELIVERED, [], "superseded")
+
+
+def test_r4_a_tag_takes_back_what_only_a_tag_had_told() -> None:
+    first = staged("delivered", 20, kind="summary", provider="aftership")
+    state = in_any_order(first, staged("out_for_delivery", 40, kind="summary", provider="aftership"))
+    assert (state.stage, len(state.corrections)) == (Stage.OUT_FOR_DELIVERY, 1)
+
+
+@pytest.mark.parametrize(
+    ("then", "before"), [("cancelled", "in_transit"), ("disposed", "delivered"), ("lost", "in_transit")]
+)
+def test_r23_an_end_that_a_provider_sums_up_counts_where_no_scan_could_tell_it(then: str, before: str) -> None:
+    state = in_any_order(staged(before, 5), staged(then, 9, kind="summary"))
+    assert state.stage == then
+    assert in_any_order(staged("returned", 5), staged(then, 9, kind="summary")).stage is Stage.RETURNED

@@ -4,8 +4,11 @@ import json
 
 import pytest
 
-from services.runtime.errors import Exit, ExitCode, Transient
-from services.status.versions import Active, judge, show
+from services import cli
+from services.runtime.errors import Exit, ExitCode, Misconfigured, Transient
+from services.runtime.settings import OperatorSettings
+from services.status import versions
+from services.status.versions import MACHINE_VERSION, Active, allow, judge, show
 
 
 @pytest.mark.parametrize("active", [None, 2])
@@ -35,3 +38,53 @@ def test_it_is_shown_in_words_and_as_json(capsys: pytest.CaptureFixture[str]) ->
     ]
     show(Active(1, 2, None), as_json=True)
     assert json.loads(capsys.readouterr().out) == {"active": 1, "program": 2, "activated_at": None}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_operator_may_go_back_to_any_version_up_to_the_programs_own(version: int) -> None:
+    assert allow(version, 2, force=False) == ""
+
+
+def test_a_version_above_the_programs_own_is_refused_unless_forced() -> None:
+    with pytest.raises(Misconfigured, match="version 3 is above this program's 2") as refused:
+        allow(3, 2, force=False)
+    assert "--force" in refused.value.hint
+    assert "every process of status with an older one ends with 75" in allow(3, 2, force=True)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """The versions that the command asks the database for; there is none behind it."""
+    found: list[int | None] = []
+
+    async def ask(_: OperatorSettings, version: int | None = None) -> Active:
+        found.append(version)
+        return Active(version, MACHINE_VERSION, None)
+
+    monkeypatch.setattr(versions, "ask", ask)
+    return found
+
+
+def test_the_command_refuses_a_version_that_this_program_does_not_have(
+    asked: list[int | None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rule E6: activating 99 would end every process of the installation."""
+    assert cli.main(["machine", "activate", "--version", "99"]) == ExitCode.CONFIG
+    assert asked == []
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"version 99 is above this program's {MACHINE_VERSION}" in said.err
+    assert "next: run it with the new program; or --force" in said.err
+
+
+def test_the_command_warns_where_it_is_forced_and_not_where_it_goes_back(
+    asked: list[int | None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["machine", "activate", "--version", "99", "--force", "--json"]) == ExitCode.OK
+    said = capsys.readouterr()
+    assert json.loads(said.out)["active"] == 99
+    assert "warning: version 99 is above" in said.err
+    assert cli.main(["machine", "activate", "--version", "1"]) == ExitCode.OK
+    assert cli.main(["machine", "activate"]) == ExitCode.OK
+    assert capsys.readouterr().err == ""
+    assert asked == [99, 1, MACHINE_VERSION]

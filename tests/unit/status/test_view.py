@@ -7,12 +7,12 @@ import pytest
 
 from schemas.scans import Scan
 from schemas.vocabulary import Bucket, Condition, OrderState
-from services.status.order import fold_parcel
+from schemas.words import BUCKET_WORDS, CONDITION_WORDS
 from services.status.order_facts import StoredEvent, gather
+from services.status.parcel_fold import fold_parcel
 from services.status.web.moments import make_clock
 from services.status.web.rendering import tracking_page
 from services.status.web.view import TrackingView, tracking_view
-from services.status.words import BUCKET_WORDS, NOTICES
 from tests.builders import KEY, after, line, make_scan
 from tests.unit.status.making import Told, fold, histories_of, read_back, told
 
@@ -149,6 +149,17 @@ def test_a_zone_that_does_not_exist_is_no_zone() -> None:
     assert page.parcels[0].entries[0].moment.text == "Fri, Nov 20, 10:00 AM UTC"
 
 
+def test_the_units_of_one_article_in_two_places_are_told_apart() -> None:
+    first = told("shipment_created", lines=[line(1)])
+    page = view(placed(), first, make_scan(stage="delivered"))
+    assert page.lines[0].where == "1 being prepared, 1 delivered"
+
+
+def test_a_carrier_that_nobody_can_read_is_left_out_of_the_history() -> None:
+    page = view(placed(), told("shipment_created", carrier="---", number=None))
+    assert (page.history[0].title, page.history[0].text) == ("Parcel announced to the carrier", None)
+
+
 def test_the_history_has_the_newest_scan_first_in_our_words_and_the_carriers() -> None:
     place = {"city": "MILTON KEYNES", "country": "GB", "postcode": "MK1 1AA"}
     early = make_scan(stage="accepted", description="Handed to the carrier.")
@@ -157,7 +168,7 @@ def test_the_history_has_the_newest_scan_first_in_our_words_and_the_carriers() -
     page = view(placed(), told("shipment_created"), late, strange, early)
     shown = [(entry.title, entry.text, entry.place) for entry in page.parcels[0].entries]
     assert shown == [
-        ("In transit", "Arrived at hub", "Milton Keynes, United Kingdom"),
+        ("In Transit", "Arrived at hub", "Milton Keynes, United Kingdom"),
         ("XQ7", None, None),
         ("Handed to the carrier", None, None),
     ]
@@ -214,7 +225,7 @@ def test_a_long_history_shows_its_newest_part_and_says_what_is_left_out() -> Non
     assert parcel.entries[0].moment.clock == "12:24"
 
 
-@pytest.mark.parametrize("names", [(Condition, NOTICES), (Bucket, BUCKET_WORDS)])
+@pytest.mark.parametrize("names", [(Condition, CONDITION_WORDS), (Bucket, BUCKET_WORDS)])
 def test_every_word_of_the_vocabulary_has_a_phrase(names: Any) -> None:
     vocabulary, table = names
     assert set(vocabulary) == set(table)

@@ -1,0 +1,1 @@
+"""Benchmarks: cost beside a reference, measured in one run (ratios; absolute figures do not carry over)."""

@@ -1,0 +1,85 @@
+"""What `explain` reads: an order's events, its parcels' histories and how both came here, as of one instant.
+
+Read-only. Nothing is decided: `explain.py` folds and words it. Called by the API, the agents' page and the command.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from schemas.order_status import Change
+from services.runtime.postgres import Connection, Pool, retried
+from services.status import repository
+from services.status.explain import Evidence
+from services.status.explain_parcel import Path
+from services.status.order_facts import gather, unite
+from services.status.parcel_fold import History
+from services.status.queries import ONE_INSTANT, READ_ORDER
+
+READ_PATH: Final = """
+select shipment, event_key, min(n) as first_n, count(*) as readings, sum(repeats) as repeats
+from status.ledger where shipment = any($1::text[]) and claimed_by is null group by shipment, event_key
+"""
+READ_REPEATS: Final = """
+select source, id, repeats from status.order_event where order_key = $1 and repeats > 0
+"""
+# References have colons of their own: their second part is their kind, and no number.
+FIND_NUMBER: Final = """
+select shipment from status.shipment
+where split_part(shipment, ':', 2) = $1 and shipment not like 'ref:%:%' order by shipment limit 20
+"""
+FIND_KEYS: Final = """
+select shipment from status.shipment where shipment = any($1::text[]) order by shipment
+"""
+_TRIES: Final = 2
+
+
+async def find_evidence(pool: Pool, key: str) -> Evidence | None:
+    """Return what is known of an order, or None; raises Transient when the database does not answer."""
+
+    async def work(connection: Connection) -> Evidence | None:
+        await connection.execute(ONE_INSTANT)
+        return await read_evidence(connection, key)
+
+    return await retried(pool, work, what="explain order", tries=_TRIES)
+
+
+async def read_evidence(connection: Connection, key: str) -> Evidence | None:
+    """Return what is known of an order, or None when nothing was published of it."""
+    row = await connection.fetchrow(READ_ORDER, key)
+    if row is None:
+        return None
+    stored = (await repository.events(connection, [key]))[key].values()
+    parcels = gather(stored).parcels.values()
+    keys = sorted({shipment for parcel in parcels for shipment in parcel.keys})
+    return Evidence(
+        key=key,
+        events=unite(stored),
+        histories=await repository.histories(connection, keys),
+        path=await _path(connection, keys, key),
+        change=Change.model_validate(json.loads(row["change"])),
+    )
+
+
+async def read_number(connection: Connection, key: str) -> tuple[History, Path]:
+    """Return the history of a shipment key by itself."""
+    return (await repository.histories(connection, [key]))[key], await _path(connection, [key], None)
+
+
+async def keys_of(connection: Connection, *, keys: Collection[str], number: str | None) -> list[str]:
+    """Return the shipment keys that exist: those of `keys`, and those of any carrier with this number."""
+    found = {row["shipment"] for row in await connection.fetch(FIND_KEYS, list(keys))}
+    if number is not None:
+        found |= {row["shipment"] for row in await connection.fetch(FIND_NUMBER, number)}
+    return sorted(found)
+
+
+async def _path(connection: Connection, keys: Sequence[str], order: str | None) -> Path:
+    rows = await connection.fetch(READ_PATH, keys)
+    told_again = [] if order is None else await connection.fetch(READ_REPEATS, order)
+    return Path(
+        first_n={(row["shipment"], row["event_key"]): row["first_n"] for row in rows},
+        readings={(row["shipment"], row["event_key"]): row["readings"] for row in rows},
+        repeats={(row["shipment"], row["event_key"]): row["repeats"] for row in rows},
+        events={(row["source"], row["id"]): row["repeats"] for row in told_again},
+    )

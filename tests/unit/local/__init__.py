@@ -1,0 +1,1 @@
+"""Sentences about one package; nothing here does I/O."""
