@@ -57,39 +57,41 @@ def fold_parcel(
     folding = None if kept is None else kept.foldings.get((key, parcel.shipment))
     if folding is not None:
         return parcel, folding.state
-    scans, shared = _visible(key, parcel, histories)
+    scans, whole = _visible(key, parcel, histories)
     route = route_of(facts, parcel)
     if names := names_of(scans):
         told = Telling(zone=facts.zone, route=route, overrides=tuple(parcel.overrides))
         return parcel, fold_pieces(scans, names, declared=parcel.pieces, told=told)
     folding = begin(scans, zone=facts.zone, route=route, overrides=parcel.overrides)
-    # What comes next of a return would have to be turned round first, and of a shared number asked for whose it is:
-    # both are few, and folded anew.
-    if kept is not None and not (parcel.is_return or shared):
+    # What comes next of a return would have to be turned round first, and of a number that others claim, or of which
+    # another box was left out, asked for whose it is: all are few, and folded anew.
+    if kept is not None and whole and not parcel.is_return:
         kept.foldings[key, parcel.shipment] = folding
     return parcel, folding.state
 
 
 def _visible(key: str, parcel: ParcelFacts, histories: Mapping[str, History]) -> tuple[list[Scan], bool]:
-    """Return the merged scans of a parcel's keys that this order may see, and whether others claim one of the keys."""
+    """Return the merged scans of a parcel's keys that this order may see, and whether they are all, and its alone."""
     readings: dict[tuple[str, str], Scan] = {}
     of_many: set[str] = set()
-    shared = False
+    whole = True
     for shipment_key in parcel.keys:
         history = histories.get(shipment_key)
         if history is None:
             continue
         # The order's own claim always stands among the others: without it, all groups would be other orders' boxes.
         claims = {**history.claims, (key, parcel.shipment): Claim(parcel.start, key, parcel.shipment)}
-        visible = {scan.event_key for scan in scans_of(parcel.start, claims.values(), history.scans())}
+        told = history.scans()
+        visible = {scan.event_key for scan in scans_of(parcel.start, claims.values(), told)}
+        whole = whole and len(claims) == 1 and len(visible) == len(told)
         readings |= {at: scan for at, scan in history.readings.items() if at[0] in visible}
         if len(claims) > 1:
-            shared, of_many = True, of_many | visible
+            of_many |= visible
     scans = _without_others_times(parcel, merged(readings.items()), of_many)
     if parcel.is_return:
         # The shop knows which way it travels; carriers call such a parcel outbound, and its end "delivered" (R6).
         scans = [scan.model_copy(update={"leg": Leg.RETURN.value}) for scan in scans]
-    return scans, shared
+    return scans, whole
 
 
 def _without_others_times(parcel: ParcelFacts, scans: Sequence[Scan], of_many: Collection[str]) -> list[Scan]:

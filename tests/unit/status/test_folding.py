@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from schemas.scans import Scan
 from services.status import folding, machine
 from services.status.machine import Override, ShipmentState
-from tests.builders import after, make_scan
+from tests.builders import KEY, after, make_scan
 from tests.unit.status.generating import histories, overrides
+from tests.unit.status.making import parcel, replayed, told
 from tests.unit.status.parcels import staged
 
 ZONES = st.sampled_from([None, "Australia/Sydney", "Mars/X"])
@@ -114,3 +115,16 @@ def test_the_next_scan_of_the_same_box_is_taken() -> None:
     assert known.take(staged("in_transit", 2, unique_id="box"))
     assert known.take(staged("in_transit", 3))
     assert not known.take(staged("in_transit", 4, unique_id="other"))
+
+
+def test_r18_while_another_box_is_left_out_it_is_asked_anew_whose_the_next_scan_is() -> None:
+    boxes = [
+        staged("in_transit", 0.9, event_key="k1", unique_id="one"),
+        staged("lost", 2, event_key="k2", unique_id="two"),
+    ]
+    # A second reading of the other box's scan: told earlier, it brings that box nearer to the claim.
+    reading = staged("lost", 1.05, event_key="k2", told_at=after(hours=1.06))
+    events = [(KEY, told(event_id="p")), (KEY, told("shipment_created", event_id="s", occurred_at=after(hours=1)))]
+    document = replayed([*events, *boxes, reading]).orders[KEY].document
+    assert document == replayed([reading, *boxes, *events]).orders[KEY].document
+    assert parcel(document or {})["stage"] == "lost"
