@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from tests.pipeline import Pipeline
 from tests.stack import databases, kafka, report, topics
 from tests.stack.processes import Processes, base_environment
 from tests.stack.run import Run
@@ -158,3 +159,13 @@ def processes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Proces
     yield started
     request.node.add_report_section("teardown", "logs of the services", started.logs())
     started.stop()
+
+
+@pytest.fixture
+async def pipeline(
+    kafka: kafka.Kafka, prefix: str, processes: Processes, environment: Callable[..., dict[str, str]]
+) -> Pipeline:
+    """Topics are there, no service runs yet."""
+    made = Pipeline(kafka, prefix, processes, environment)
+    await made.apply_topics()
+    return made

@@ -8,18 +8,16 @@ side. Ends on Ctrl-C.
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
-import httpx2
-
-from services.local.messages import KafkaMessage, Webhook
+from services.local.messages import KafkaMessage
 from services.local.playing import broker_needed, end_code, stop_on_signals
 from services.local.retelling import Telling, days_until, retell
 from services.local.scenario_files import Scenario, records
-from services.local.sending import Publish, Sender, Tally
+from services.local.sending import Publisher, Tally
 from services.local.settings import LocalSettings
 from services.local.simulator import GRACE_S, produce
 from services.local.talk import Talk
@@ -134,7 +132,7 @@ async def _until_told(stopping: asyncio.Event, sending: "asyncio.Task[None]") ->
 
 async def send_all(
     performances: Sequence[Performance],
-    sender: Sender,
+    sender: Publisher,
     *,
     pace: Pace,
     tell: Callable[[str], None] = lambda _: None,
@@ -159,20 +157,11 @@ async def send_all(
 
 
 @asynccontextmanager
-async def open_sender(settings: LocalSettings) -> AsyncIterator[Sender]:
+async def open_sender(settings: LocalSettings) -> AsyncIterator[Publisher]:
     """Connect to Kafka; raises what aiokafka raises when no broker answers."""
     async with kafka.open_producer(settings.kafka, "simulate") as producer:
 
         async def publish(message: KafkaMessage) -> object:
             return await produce(producer, settings.kafka, message)
 
-        yield make_sender(publish)
-
-
-def make_sender(publish: Publish, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Sender:
-    """Return a sender of Kafka messages only."""
-
-    async def post(message: Webhook, headers: Mapping[str, str]) -> httpx2.Response:
-        raise NotImplementedError
-
-    return Sender(publish=publish, post=post, secrets={}, tally=Tally(), pause=pause)
+        yield Publisher(publish=publish, tally=Tally())

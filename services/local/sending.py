@@ -50,23 +50,15 @@ class Tally:
         return {**asdict(self), "refused": dict(self.refused)}
 
 
-class Sender:
-    """Sends order events and webhooks with bounded retries, and keeps the tally."""
+class Publisher:
+    """Sends Kafka messages with bounded retries, and keeps the tally."""
 
     def __init__(
-        self,
-        *,
-        publish: Publish,
-        post: Post,
-        secrets: Mapping[str, str],
-        tally: Tally,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        self, *, publish: Publish, tally: Tally, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         self.tally = tally
         self._pause = pause
         self._publish = publish
-        self._post = post
-        self._secrets = secrets
         self._dice = Random()  # noqa: S311 -- jitter
 
     async def event(self, message: KafkaMessage) -> None:
@@ -80,6 +72,30 @@ class Sender:
                 self.tally.events += 1
                 return
         self.tally.given_up += 1
+
+    async def _wait(self, attempt: int, *, told: str | None = None) -> None:
+        """Wait as told, or longer with each try."""
+        self.tally.retries += 1
+        jitter = backoff.full_jitter(attempt, self._dice.random, first_s=_FIRST_WAIT_S)
+        wanted = float(told) if told is not None and told.isdecimal() else 0.0
+        await self._pause(min(LONGEST_WAIT_S, wanted + jitter))
+
+
+class Sender(Publisher):
+    """Sends webhooks too."""
+
+    def __init__(
+        self,
+        *,
+        publish: Publish,
+        post: Post,
+        secrets: Mapping[str, str],
+        tally: Tally,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        super().__init__(publish=publish, tally=tally, pause=pause)
+        self._post = post
+        self._secrets = secrets
 
     async def webhook(self, message: Webhook) -> None:
         """Post one webhook; 2xx ends it, 503 and its like are tried again, another answer is a refusal."""
@@ -98,10 +114,3 @@ class Sender:
                 return
             await self._wait(attempt, told=answer.headers.get("retry-after"))
         self.tally.given_up += 1
-
-    async def _wait(self, attempt: int, *, told: str | None = None) -> None:
-        """Wait as told, or longer with each try."""
-        self.tally.retries += 1
-        jitter = backoff.full_jitter(attempt, self._dice.random, first_s=_FIRST_WAIT_S)
-        wanted = float(told) if told is not None and told.isdecimal() else 0.0
-        await self._pause(min(LONGEST_WAIT_S, wanted + jitter))

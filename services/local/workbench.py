@@ -15,15 +15,16 @@ from typing import Any, Final
 from services.local.memory import Item, Memory
 from services.local.record_lines import Lines, UnusableError
 from services.runtime.kafka import Record
-from services.status import awaited, machine
+from services.status import awaited
 from services.status.awaited import Awaited
 from services.status.inputs import OrderIn, Refused, read
 from services.status.order import Document
-from services.status.order_facts import StoredEvent, gather
-from services.status.order_times import unexpected
+from services.status.order_facts import OrderFacts, StoredEvent
+from services.status.order_times import judged
 from services.status.order_verdicts import set_aside
 from services.status.parcel_document import set_aside as scans_set_aside
-from services.status.parcel_fold import fold_parcel
+from services.status.parcel_fold import History, fold_parcels
+from services.status.pieces import fold_unclaimed
 from services.status.timeline import Moved, timeline
 
 #: So many records are loaded and saved at once, as the service does it.
@@ -203,6 +204,7 @@ def report(folded: Folded) -> Document:
 def _order(memory: Memory, order: str, changes: Sequence[Document], told: Sequence[StoredEvent]) -> Document:
     document = memory.document(order)
     assert document is not None  # noqa: S101 - `orders` are those that show something
+    events, histories = list(memory.events(order).values()), memory.histories_of(order)
     return {
         "order": order,
         "state": document["state"],
@@ -212,9 +214,9 @@ def _order(memory: Memory, order: str, changes: Sequence[Document], told: Sequen
         "conditions": document["conditions"],
         "lines": document["lines"],
         "shipments": document["parcels"],
-        "timeline": [_entry(one) for one in timeline(order, memory.events(order).values(), memory.histories_of(order))],
+        "timeline": [_entry(one) for one in timeline(order, events, histories)],
         "published": list(changes),
-        "set_aside": _set_aside(memory, order, told),
+        "set_aside": _set_aside(judged(order, events, histories), order, histories, told),
     }
 
 
@@ -230,22 +232,21 @@ def _entry(moved: Moved) -> Document:
     }
 
 
-def _set_aside(memory: Memory, order: str, told: Sequence[StoredEvent]) -> list[Document]:
+def _set_aside(
+    facts: OrderFacts, order: str, histories: Mapping[str, History], told: Sequence[StoredEvent]
+) -> list[Document]:
     """Return what moved nothing: the order's own events, then each parcel's scans."""
-    facts = gather(memory.events(order).values())
-    late = unexpected(order, facts, memory.histories_of(order))
-    found = [(one.stored.key, one.rule, one.reason) for one in set_aside(told, unexpected=late)]
-    parcels = [] if facts.erased is not None else sorted(facts.parcels.items())
-    for _, parcel in parcels:
-        _, state = fold_parcel(order, facts, parcel, memory.histories_of(order))
-        found += [(one.scan.event_key, one.rule, one.reason) for one in scans_set_aside(state)]
+    found = [(one.stored.key, one.rule, one.reason) for one in set_aside(told, unexpected=facts.unexpected)]
+    if facts.erased is None:
+        verdicts = (one for _, state in fold_parcels(order, facts, histories) for one in scans_set_aside(state))
+        found += [(one.scan.event_key, one.rule, one.reason) for one in verdicts]
     return [{"event": event, "rule": rule, "why": why} for event, rule, why in found]
 
 
 def _unclaimed(memory: Memory, key: str) -> Document:
     """Return where a shipment stands that no order claims (R13)."""
     scans = memory.history(key).scans()
-    state = machine.fold(scans)
+    state = fold_unclaimed(scans)
     return {
         "key": key,
         "stage": state.stage.value,

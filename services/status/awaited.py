@@ -14,19 +14,14 @@ from schemas.keys import split_order_key
 from schemas.order_events import ORDER_EVENT, TimeReached
 from schemas.scans import SCAN, Scan
 from schemas.vocabulary import ScanKind, TimeKind
-from services.status.expectations import (
-    Expectation,
-    Rule,
-    expectations,
-    order_expectations,
-)
+from services.status.expectations import Expectation, Rule, expectations, order_expectations
 from services.status.inputs import ORDER_EVENTS, SCANS
 from services.status.kept import Kept
 from services.status.messages import SOURCE
 from services.status.order_facts import OrderFacts, ParcelFacts, StoredEvent
 from services.status.order_times import open_since, outlook_of_order
 from services.status.outlook import outlook_of
-from services.status.parcel_fold import History, facts_of, fold_parcel, position_of, route_of, unit_positions
+from services.status.parcel_fold import History, facts_of, fold_parcels, position_of, route_of, units_of
 from services.status.pieces import parts_of
 from services.status.replay import World
 from services.status.shipment import ShipmentState
@@ -67,13 +62,10 @@ def look(
     if facts.erased is not None:
         return []
     found: list[Awaited] = []
-    positions, states = [], []
-    for _, parcel in sorted(facts.parcels.items()):
-        _, state = fold_parcel(order, facts, parcel, histories, kept=kept)
-        positions += unit_positions(parcel, state)
-        states.append(state)
+    parcels = fold_parcels(order, facts, histories, kept=kept)
+    for parcel, state in parcels:
         found += _of_parcel(order, facts, parcel, state, histories=histories)
-    outlook = outlook_of_order(facts, positions, since=open_since(states))
+    outlook = outlook_of_order(facts, units_of(parcels), since=open_since(state for _, state in parcels))
     found += [of_order(order, one) for one in order_expectations(outlook)]
     told = {stored.id for stored in held if stored.source == SOURCE}
     return [one for one in found if one.topic == SCANS or one.expectation.identity not in told]

@@ -13,16 +13,16 @@ from schemas.order_events import OrderEvent
 from schemas.order_status import Change
 from schemas.vocabulary import Bucket, OrderState
 from schemas.words import BUCKET_WORDS, order_words
-from services.status import machine, reasons
+from services.status import reasons
 from services.status.explain_answers import Because, ChangeStory, EventStory, LineStory, ParcelStory, Story
 from services.status.explain_parcel import Path, because, parcel_story, subject_of, subject_of_number
 from services.status.explain_times import when
-from services.status.order_facts import OrderFacts, StoredEvent, gather
+from services.status.order_facts import OrderFacts, StoredEvent
 from services.status.order_parts import conditions, substatus
-from services.status.order_times import unexpected
+from services.status.order_times import judged
 from services.status.order_verdicts import set_aside_of
-from services.status.parcel_fold import History, fold_parcel, position_of, unit_positions
-from services.status.pieces import Telling, fold_pieces, names_of
+from services.status.parcel_fold import History, fold_parcels, position_of, units_of
+from services.status.pieces import fold_unclaimed
 from services.status.positions import ParcelPosition
 from services.status.shipment import ShipmentState
 from services.status.units import Row, buckets_of, order_row
@@ -46,15 +46,12 @@ class Evidence:
 
 def story_of(found: Evidence, *, most: int | None = None) -> Story:
     """Return the story of an order, with the newest `most` scans of each parcel."""
-    facts = gather(found.events)
-    facts.unexpected = unexpected(found.key, facts, found.histories)
+    facts = judged(found.key, found.events, found.histories)
     if facts.erased is not None:
         return _story(found, _ERASED, conditions=())
-    parcels = sorted(facts.parcels.values(), key=lambda parcel: (parcel.start, parcel.shipment))
-    states = [fold_parcel(found.key, facts, parcel, found.histories)[1] for parcel in parcels]
-    pairs = list(zip(parcels, states, strict=True))
-    folded = [(position_of(parcel, state), state) for parcel, state in pairs]
-    positions = [one for parcel, state in pairs for one in unit_positions(parcel, state)]
+    parcels = fold_parcels(found.key, facts, found.histories)
+    folded = [(position_of(parcel, state), state) for parcel, state in parcels]
+    positions = units_of(parcels)
     lines = buckets_of(facts, positions)
     row = order_row(facts, lines, positions)
     return _story(
@@ -70,9 +67,7 @@ def story_of(found: Evidence, *, most: int | None = None) -> Story:
 
 def story_of_number(key: str, history: History, path: Path, *, most: int | None = None) -> ParcelStory:
     """Return the story of a number that no order claims, from its scans alone."""
-    scans = history.scans()
-    names = names_of(scans)
-    state = fold_pieces(scans, names, declared=0, told=Telling()) if names else machine.fold(scans)
+    state = fold_unclaimed(history.scans())
     return parcel_story(subject_of_number(key, state), state, path=path, zone=None, most=most)
 
 

@@ -9,11 +9,9 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import SecretStr
-from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Route
 
 from services.runtime.errors import Transient
-from services.runtime.http import RETRY_AFTER_S
 from services.runtime.postgres import Pool
 from services.status.access import key_check, make_guard, offered_key
 from services.status.explain import Evidence, story_of
@@ -24,9 +22,9 @@ from services.status.openapi import declared
 from services.status.paths import UNKNOWN_ORDER, Order, Shop, order_named
 from services.status.settings import StatusSettings
 from services.status.tagged import tagged, tagged_bytes
+from services.status.web.private import later, page
 from services.status.web.rendering import explain_page, message_page
 
-_PRIVATE: Final = {"cache-control": "private, no-store", "x-robots-tag": "noindex, nofollow"}
 _ASK: Final = {"www-authenticate": 'Basic realm="Trackfold for agents", charset="UTF-8"'}
 
 
@@ -64,14 +62,14 @@ def agent_routes(pool: Pool, keys: Sequence[SecretStr], *, most: int) -> Sequenc
 
     async def explain(request: Request) -> Response:
         if not fits(offered_key(request)):
-            return _page(_NO_KEY, HTTPStatus.UNAUTHORIZED, _ASK)
+            return page(_NO_KEY, status=HTTPStatus.UNAUTHORIZED, headers=_ASK)
         try:
             found = await _found(pool, request.path_params["shop"], request.path_params["number"])
         except Transient:
-            return _page(_LATER, HTTPStatus.SERVICE_UNAVAILABLE, {"retry-after": str(RETRY_AFTER_S)})
+            return later(_LATER)
         if found is None:
-            return _page(_UNKNOWN, HTTPStatus.NOT_FOUND)
-        return _page(explain_page(story_of(found, most=most)))
+            return page(_UNKNOWN, status=HTTPStatus.NOT_FOUND)
+        return page(explain_page(story_of(found, most=most)))
 
     return (Route("/agent/orders/{shop}/{number}/explain", explain, methods=["GET"]),)
 
@@ -89,10 +87,6 @@ def _wants_text(accept: str) -> bool:
     """Tell whether a caller asks for text and not for JSON."""
     offered = [one.partition(";")[0].strip().lower() for one in accept.split(",")]
     return "text/plain" in offered and not {"application/json", "*/*"} & set(offered[: offered.index("text/plain")])
-
-
-def _page(html: str, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
-    return HTMLResponse(html, status, headers={**_PRIVATE, **(headers or {})})
 
 
 _NO_KEY: Final = message_page(

@@ -8,13 +8,13 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from schemas.order_status import Change
-from services.runtime.postgres import Connection, Pool, retried
+from services.runtime.postgres import Connection, Pool
 from services.status import repository
 from services.status.explain import Evidence
 from services.status.explain_parcel import Path
-from services.status.order_facts import gather, unite
+from services.status.order_facts import gather
 from services.status.parcel_fold import History
-from services.status.queries import ONE_INSTANT, READ_ORDER
+from services.status.queries import READ_ORDER, at_one_instant
 
 READ_PATH: Final = """
 select shipment, event_key, min(n) as first_n, count(*) as readings, sum(repeats) as repeats
@@ -31,17 +31,11 @@ where split_part(shipment, ':', 2) = $1 and shipment not like 'ref:%:%' order by
 FIND_KEYS: Final = """
 select shipment from status.shipment where shipment = any($1::text[]) order by shipment
 """
-_TRIES: Final = 2
 
 
 async def find_evidence(pool: Pool, key: str) -> Evidence | None:
     """Return what is known of an order, or None; raises Transient when the database does not answer."""
-
-    async def work(connection: Connection) -> Evidence | None:
-        await connection.execute(ONE_INSTANT)
-        return await read_evidence(connection, key)
-
-    return await retried(pool, work, what="explain order", tries=_TRIES)
+    return await at_one_instant(pool, lambda connection: read_evidence(connection, key), what="explain order")
 
 
 async def read_evidence(connection: Connection, key: str) -> Evidence | None:
@@ -49,12 +43,11 @@ async def read_evidence(connection: Connection, key: str) -> Evidence | None:
     row = await connection.fetchrow(READ_ORDER, key)
     if row is None:
         return None
-    stored = (await repository.events(connection, [key]))[key].values()
-    parcels = gather(stored).parcels.values()
-    keys = sorted({shipment for parcel in parcels for shipment in parcel.keys})
+    facts = gather((await repository.events(connection, [key]))[key].values())
+    keys = sorted({shipment for parcel in facts.parcels.values() for shipment in parcel.keys})
     return Evidence(
         key=key,
-        events=unite(stored),
+        events=facts.ordered,
         histories=await repository.histories(connection, keys),
         path=await _path(connection, keys, key),
         change=Change.model_validate(json.loads(row["change"])),

@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from schemas.envelope import utc_text
@@ -13,7 +12,7 @@ from schemas.keys import split_order_key
 from schemas.vocabulary import Milestone, OrderState
 from schemas.words import SHIPPED_WITHOUT_NUMBER, order_words
 from services.status.kept import Kept
-from services.status.order_facts import OrderFacts, ParcelFacts, StoredEvent
+from services.status.order_facts import OrderFacts, StoredEvent
 from services.status.order_parts import (
     Document,
     collection,
@@ -26,7 +25,7 @@ from services.status.order_parts import (
 from services.status.order_times import unexpected
 from services.status.order_verdicts import reasons_of
 from services.status.parcel_document import milestone, parcel_document, plain
-from services.status.parcel_fold import History, facts_of, fold_parcel, position_of, unit_positions
+from services.status.parcel_fold import History, facts_of, fold_parcels, position_of, units_of
 from services.status.shipment import Reached
 from services.status.units import buckets_of, order_state
 
@@ -57,8 +56,8 @@ def fold_order(
     shop, order = split_order_key(key)
     if facts.erased is not None:
         return {"shop": shop, "order": order, **_shown(OrderState.ERASED, facts), **_NOTHING}
-    parcels = [fold_parcel(key, facts, parcel, histories, kept=kept) for parcel in _in_order(facts)]
-    positions = [one for parcel, state in parcels for one in unit_positions(parcel, state)]
+    parcels = fold_parcels(key, facts, histories, kept=kept)
+    positions = units_of(parcels)
     lines = buckets_of(facts, positions)
     status = order_state(facts, lines, positions)
     folded = [(position_of(parcel, state), state) for parcel, state in parcels]
@@ -78,10 +77,6 @@ def fold_order(
         "set_aside": reasons_of(facts),
         "substatus": more,
     }
-
-
-def _in_order(facts: OrderFacts) -> list[ParcelFacts]:
-    return sorted(facts.parcels.values(), key=lambda parcel: (parcel.start, parcel.shipment))
 
 
 def _shown(status: OrderState, facts: OrderFacts, more: str | None = None) -> Document:
@@ -115,14 +110,10 @@ def _milestones(facts: OrderFacts, status: OrderState) -> list[Document]:
         (Milestone.CANCELLED, facts.cancelled.last if status is OrderState.CANCELLED else None),
     )
     return [
-        milestone(Reached(name, None, stored.key, _utc(stored)), occasion="order")
+        milestone(Reached(name, None, stored.key, stored.at), occasion="order")
         for name, stored in reached
         if stored is not None
     ]
-
-
-def _utc(stored: StoredEvent) -> datetime:
-    return stored.event.occurred_at.astimezone(UTC)
 
 
 def _confirming(facts: OrderFacts) -> StoredEvent | None:

@@ -13,7 +13,7 @@ from services.status.order_facts import OrderFacts, Quantities, StoredEvent
 from services.status.parcel_document import plain
 from services.status.positions import ParcelPosition
 from services.status.shipment import ShipmentState
-from services.status.units import buckets_of, order_state
+from services.status.units import NOT_STARTED, TO_COME, buckets_of, order_state
 
 Document = dict[str, Any]
 Folded = Sequence[tuple[ParcelPosition, ShipmentState]]
@@ -33,8 +33,6 @@ EXCEPTION: Final = "exception"
 BACKORDERED: Final = "backordered"
 RETURN_REQUESTED: Final = "return_requested"
 
-_WAITING: Final = frozenset({Bucket.OPEN, Bucket.PICKING})
-_TO_COME: Final = frozenset({*_WAITING, Bucket.READY, Bucket.SHIPPED, Bucket.RETURNING})
 _RETURNABLE: Final = frozenset({Bucket.DELIVERED, Bucket.COLLECTED})
 
 
@@ -69,14 +67,14 @@ def _reached(facts: OrderFacts, rule: Rule, since: StoredEvent) -> bool:
 
 
 def _promise_missed(facts: OrderFacts, lines: Lines) -> bool:
-    if facts.promise is None or not _units(lines.values(), _TO_COME):
+    if facts.promise is None or not _units(lines.values(), TO_COME):
         return False
     return _reached(facts, Rule.PROMISE_MISSED, facts.promise.made_by)
 
 
 def _never_dispatched(facts: OrderFacts, lines: Lines) -> bool:
     active = sum(sum(buckets.values()) - buckets.get(Bucket.CANCELLED, 0) for buckets in lines.values())
-    if facts.free is None or not active or _units(lines.values(), _WAITING) != active:
+    if facts.free is None or not active or _units(lines.values(), NOT_STARTED) != active:
         return False
     return _reached(facts, Rule.NEVER_DISPATCHED, facts.free)
 
@@ -116,7 +114,7 @@ def _not_really_attempted(folded: Folded) -> bool:
 
 def _not_collected(facts: OrderFacts, lines: Lines, positions: Sequence[ParcelPosition]) -> bool:
     """Tell whether units waited at the store in vain, and nothing else waits: it would, had nothing expired."""
-    if facts.expired.last is None or _units(lines.values(), (*_WAITING, Bucket.READY)):
+    if facts.expired.last is None or _units(lines.values(), (*NOT_STARTED, Bucket.READY)):
         return False
     return buckets_of(replace(facts, expired=Quantities()), positions) != lines
 

@@ -13,20 +13,24 @@ from schemas.order_events import TimeReached
 from schemas.vocabulary import Bucket, ScanKind
 from services.status.expectations import Estimate, Mark, OrderOutlook, Rule, basis_of, expects
 from services.status.order_facts import OrderFacts, StoredEvent, gather
-from services.status.parcel_fold import History, fold_parcel, unit_positions
+from services.status.parcel_fold import History, fold_parcels, units_of
 from services.status.positions import ParcelPosition
 from services.status.sequence import instant, known_zone
 from services.status.shipment import ShipmentState
-from services.status.units import buckets_of
-
-_WAITING: Final = frozenset({Bucket.OPEN, Bucket.PICKING})
-_TO_COME: Final = _WAITING | {Bucket.READY, Bucket.SHIPPED, Bucket.RETURNING}
+from services.status.units import NOT_STARTED, TO_COME, buckets_of
 
 #: The rules of the order itself; the end of an override is its parcel's.
 _OF_THE_ORDER: Final = frozenset({Rule.PROMISE_MISSED, Rule.NEVER_DISPATCHED})
 
 #: So many are asked for: each asks for a fold of what was before it.
 MOST_TIMES: Final = 20
+
+
+def judged(key: str, events: Iterable[StoredEvent], histories: Mapping[str, History]) -> OrderFacts:
+    """Return the facts of an order from its events, its time events judged at their place."""
+    facts = gather(events)
+    facts.unexpected = unexpected(key, facts, histories)
+    return facts
 
 
 def unexpected(key: str, facts: OrderFacts, histories: Mapping[str, History]) -> frozenset[str]:
@@ -55,8 +59,7 @@ def _expected(key: str, facts: OrderFacts, histories: Mapping[str, History], *, 
         return False
     keys = {shipment for parcel in then.parcels.values() for shipment in parcel.keys if shipment in histories}
     known = {shipment: _until(histories[shipment], due_at) for shipment in keys}
-    folded = [fold_parcel(key, then, parcel, known) for parcel in then.parcels.values()]
-    positions = [one for parcel, state in folded for one in unit_positions(parcel, state)]
+    positions = units_of(fold_parcels(key, then, known))
     return expects(outlook_of_order(then, positions), time.event.rule, time.event.basis)
 
 
@@ -82,16 +85,12 @@ def outlook_of_order(
     promise = facts.promise
     window = None if promise is None else promise.window
     return OrderOutlook(
-        open=any(counts.get(bucket) for bucket in _TO_COME),
-        started=any(units for bucket, units in counts.items() if bucket not in _WAITING | {Bucket.CANCELLED}),
-        free=None if facts.free is None else Mark(facts.free.key, _instant(facts.free)),
+        open=any(counts.get(bucket) for bucket in TO_COME),
+        started=any(units for bucket, units in counts.items() if bucket not in NOT_STARTED | {Bucket.CANCELLED}),
+        free=None if facts.free is None else Mark(facts.free.key, facts.free.at),
         promise=None
         if promise is None or window is None
-        else Estimate(promise.made_by.key, _instant(promise.made_by), window),
+        else Estimate(promise.made_by.key, promise.made_by.at, window),
         zone=known_zone(facts.zone) or UTC,
         since=since,
     )
-
-
-def _instant(stored: StoredEvent) -> datetime:
-    return stored.event.occurred_at.astimezone(UTC)

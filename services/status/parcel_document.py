@@ -4,7 +4,6 @@ Called by `order.py`, which folds the parcel first; nothing is decided here but 
 which scans count as set aside: they moved no stage, and said nothing else that counts.
 """
 
-from datetime import UTC
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -205,7 +204,7 @@ def _milestones(position: ParcelPosition, state: ShipmentState) -> list[dict[str
     elif parcel.dispatched is not None:
         scanned = [entry for entry in reached if entry.name is Milestone.SHIPPED]
         stored = parcel.dispatched
-        dispatch = Reached(Milestone.SHIPPED, None, stored.key, stored.event.occurred_at.astimezone(UTC))
+        dispatch = Reached(Milestone.SHIPPED, None, stored.key, stored.at)
         told = [entry for entry in (dispatch, *scanned) if not entry.inferred]
         first = min(told, key=lambda entry: (entry.at, entry.event_key))
         reached = [first, *(entry for entry in reached if entry.name is not Milestone.SHIPPED)]

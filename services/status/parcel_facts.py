@@ -5,7 +5,7 @@ A stored event and its place in the fold stand here too, for everything else of 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from schemas.carriers import canonical_carrier
@@ -48,6 +48,11 @@ class StoredEvent:
     def key(self) -> str:
         """The event's key in states and milestones."""
         return f"{self.source}#{self.id}"[:200]
+
+    @property
+    def at(self) -> datetime:
+        """When it happened, in UTC."""
+        return self.event.occurred_at.astimezone(UTC)
 
     @property
     def position(self) -> tuple[datetime, int, str, str]:

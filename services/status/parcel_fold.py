@@ -50,24 +50,32 @@ def facts_of(key: str, events: Iterable[StoredEvent], kept: Kept) -> OrderFacts:
     return kept.facts[key]
 
 
+def fold_parcels(
+    key: str, facts: OrderFacts, histories: Mapping[str, History], *, kept: Kept | None = None
+) -> list[tuple[ParcelFacts, ShipmentState]]:
+    """Fold all parcels of an order, in the order in which they were created."""
+    parcels = sorted(facts.parcels.values(), key=lambda parcel: (parcel.start, parcel.shipment))
+    return [(parcel, fold_parcel(key, facts, parcel, histories, kept=kept)) for parcel in parcels]
+
+
 def fold_parcel(
     key: str, facts: OrderFacts, parcel: ParcelFacts, histories: Mapping[str, History], *, kept: Kept | None = None
-) -> tuple[ParcelFacts, ShipmentState]:
+) -> ShipmentState:
     """Fold one parcel from the union of the histories of its keys (rule E4), each cut to this order's box."""
     folding = None if kept is None else kept.foldings.get((key, parcel.shipment))
     if folding is not None:
-        return parcel, folding.state
+        return folding.state
     scans, whole = _visible(key, parcel, histories)
     route = route_of(facts, parcel)
     if names := names_of(scans):
         told = Telling(zone=facts.zone, route=route, overrides=tuple(parcel.overrides))
-        return parcel, fold_pieces(scans, names, declared=parcel.pieces, told=told)
+        return fold_pieces(scans, names, declared=parcel.pieces, told=told)
     folding = begin(scans, zone=facts.zone, route=route, overrides=parcel.overrides)
     # What comes next of a return would have to be turned round first, and of a number that others claim, or of which
     # another box was left out, asked for whose it is: all are few, and folded anew.
     if kept is not None and whole and not parcel.is_return:
         kept.foldings[key, parcel.shipment] = folding
-    return parcel, folding.state
+    return folding.state
 
 
 def _visible(key: str, parcel: ParcelFacts, histories: Mapping[str, History]) -> tuple[list[Scan], bool]:
@@ -120,6 +128,11 @@ def _place(region: Destination | None) -> Place | None:
     if region is None:
         return None
     return Place(city=region.city, region=region.region, country=region.country, time_zone=region.time_zone)
+
+
+def units_of(folded: Iterable[tuple[ParcelFacts, ShipmentState]]) -> list[ParcelPosition]:
+    """Return where the units of all parcels are."""
+    return [one for parcel, state in folded for one in unit_positions(parcel, state)]
 
 
 def unit_positions(parcel: ParcelFacts, state: ShipmentState) -> list[ParcelPosition]:

@@ -15,12 +15,10 @@ from schemas.vocabulary import Bucket, Leg, Milestone, ScanKind, Stage
 from services.status import machine
 from services.status.corrections import voided_keys
 from services.status.milestones import BY_STAGE
-from services.status.positions import SLOWEST_FIRST
+from services.status.positions import SLOWNESS
 from services.status.sequence import instant, rank
 from services.status.shipment import MAX_OCCASIONS, Episode, Override, Reached, Route, ShipmentState, Verdict
 from services.status.transitions import ENDS, Position
-
-_SLOWNESS: Final = {place: rank for rank, place in enumerate(SLOWEST_FIRST)}
 
 #: Kinds that can name a piece.
 _NAMING: Final = frozenset({ScanKind.SCAN, ScanKind.SUMMARY})
@@ -73,10 +71,19 @@ def fold_pieces(scans: Sequence[Scan], names: Sequence[str], *, declared: int, t
     return _together(states, unnamed, places={scan.event_key: place for place, scan in enumerate(ordered)}, aside=aside)
 
 
+def fold_unclaimed(scans: Sequence[Scan]) -> ShipmentState:
+    """Return the state of a shipment of which only its scans are known."""
+    names, told = names_of(scans), Telling()
+    return fold_pieces(scans, names, declared=0, told=told) if names else told.fold(scans)
+
+
 def parts_of(state: ShipmentState) -> list[ShipmentState]:
     """Return the pieces of a shipment; itself where none is named."""
-    rest = [] if state.unnamed is None else [state.unnamed]
-    return [*state.pieces.values(), *rest] if state.pieces else [state]
+    return _parts(state.pieces, state.unnamed) if state.pieces else [state]
+
+
+def _parts(named: Mapping[str, ShipmentState], unnamed: ShipmentState | None) -> list[ShipmentState]:
+    return [*named.values(), *([] if unnamed is None else [unnamed])]
 
 
 def slowest(parts: Sequence[ShipmentState]) -> ShipmentState:
@@ -85,14 +92,13 @@ def slowest(parts: Sequence[ShipmentState]) -> ShipmentState:
 
 
 def _slowness(state: ShipmentState) -> tuple[int, float]:
-    return _place_of(Position(state.stage, state.leg)), 0.0 if state.entered is None else -instant(
-        state.entered
-    ).timestamp()
+    entered = 0.0 if state.entered is None else instant(state.entered).timestamp()
+    return _place_of(Position(state.stage, state.leg)), -entered
 
 
 def _place_of(position: Position) -> int:
     back = position.leg is Leg.RETURN and position.stage not in ENDS
-    return _SLOWNESS[Bucket.RETURNING if back else position.stage]
+    return SLOWNESS[Bucket.RETURNING if back else position.stage]
 
 
 def _together(
@@ -103,7 +109,7 @@ def _together(
     aside: Sequence[Verdict],
 ) -> ShipmentState:
     """Return the slowest piece's state with what is true of any piece: proof, problems, verdicts, milestones."""
-    parts = [*named.values(), *([] if unnamed is None else [unnamed])]
+    parts = _parts(named, unnamed)
     last = slowest(parts)
     return replace(
         last,

@@ -17,7 +17,7 @@ SLOWEST_FIRST: Final = (
     Stage.AVAILABLE_FOR_PICKUP, Bucket.RETURNING, Stage.LOST, Stage.DISPOSED, Stage.RETURNED, Stage.DELIVERED,
     Stage.CANCELLED,
 )  # fmt: skip
-_SLOWNESS: Final = {place: rank for rank, place in enumerate(SLOWEST_FIRST)}
+SLOWNESS: Final = {place: rank for rank, place in enumerate(SLOWEST_FIRST)}
 
 #: Nobody has touched it on this leg: a label moves no unit.
 LABEL_ONLY: Final = frozenset({Stage.NOT_FOUND, Stage.ANNOUNCED, Stage.CANCELLED})
@@ -102,4 +102,4 @@ def slowness(position: ParcelPosition) -> tuple[bool, int]:
     """Return a key that sorts the slowest first: what has not left, then by stage."""
     bucket = position.bucket
     place = bucket if bucket is Bucket.RETURNING else position.stage
-    return bucket is not None, _SLOWNESS[Stage.RETURNED if bucket is Bucket.RETURNED else place]
+    return bucket is not None, SLOWNESS[Stage.RETURNED if bucket is Bucket.RETURNED else place]

@@ -5,17 +5,19 @@ database, so a scan never shows on one half of an answer only.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from schemas.order_events import Placed
 from schemas.order_status import ORDER_STATUS, OrderStatus
 from services.runtime.postgres import Connection, Pool, retried
 from services.status import repository
 from services.status.machine import Verdict
-from services.status.order_facts import ParcelFacts, StoredEvent, gather, unite
+from services.status.order_facts import ParcelFacts, StoredEvent, gather
 from services.status.parcel_fold import fold_parcel
+
+Read = TypeVar("Read")
 
 #: Every statement of a request sees the database as of one instant.
 ONE_INSTANT: Final = "set transaction isolation level repeatable read, read only"
@@ -50,12 +52,17 @@ async def find_order(pool: Pool, key: str, *, wanted: Callable[[ParcelFacts], bo
 
     `wanted` chooses the parcels whose history is read.
     """
+    return await at_one_instant(pool, lambda connection: _read(connection, key, wanted), what="read order")
 
-    async def work(connection: Connection) -> Found | None:
+
+async def at_one_instant(pool: Pool, read: Callable[[Connection], Awaitable[Read]], *, what: str) -> Read:
+    """Read the database as of one instant; raises Transient when it does not answer."""
+
+    async def work(connection: Connection) -> Read:
         await connection.execute(ONE_INSTANT)
-        return await _read(connection, key, wanted)
+        return await read(connection)
 
-    return await retried(pool, work, what="read order", tries=_TRIES)
+    return await retried(pool, work, what=what, tries=_TRIES)
 
 
 async def _read(connection: Connection, key: str, wanted: Callable[[ParcelFacts], bool]) -> Found | None:
@@ -68,9 +75,8 @@ async def _read(connection: Connection, key: str, wanted: Callable[[ParcelFacts]
     parcels = [parcel for parcel in facts.parcels.values() if wanted(parcel)]
     keys = sorted({shipment for parcel in parcels for shipment in parcel.keys})
     histories = await repository.histories(connection, keys)
-    folded = [fold_parcel(key, facts, parcel, histories) for parcel in parcels]
     return Found(
         status=status,
-        events=tuple(unite(stored)),
-        histories={parcel.shipment: tuple(state.verdicts) for parcel, state in folded},
+        events=tuple(facts.ordered),
+        histories={parcel.shipment: tuple(fold_parcel(key, facts, parcel, histories).verdicts) for parcel in parcels},
     )

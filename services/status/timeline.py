@@ -6,16 +6,16 @@ and what took something back. What moved nothing is told by `order_verdicts.py` 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from schemas.order_events import Erased, OverrideEnded, OverrideSet, TimeReached
 from schemas.vocabulary import Leg
 from services.status.expectations import Rule
-from services.status.order_facts import StoredEvent, gather
-from services.status.order_times import unexpected
+from services.status.order_facts import StoredEvent
+from services.status.order_times import judged
 from services.status.order_verdicts import set_aside_of
-from services.status.parcel_fold import History, fold_parcel
+from services.status.parcel_fold import History, fold_parcels
 from services.status.sequence import instant
 from services.status.shipment import Episode, ShipmentState, Verdict
 
@@ -50,14 +50,13 @@ class Moved:
 
 def timeline(key: str, events: Iterable[StoredEvent], histories: Mapping[str, History]) -> list[Moved]:
     """Return what moved an order, oldest first; the parameters are those of `fold_order`."""
-    facts = gather(events)
-    facts.unexpected = unexpected(key, facts, histories)
+    facts = judged(key, events, histories)
     if facts.erased is not None:
         return [_told(facts.erased)]
     aside = {id(verdict.stored) for verdict in set_aside_of(facts)}
     found = [_told(stored) for stored in facts.ordered if id(stored) not in aside]
-    for name, parcel in sorted(facts.parcels.items()):
-        found += moves(name, fold_parcel(key, facts, parcel, histories)[1])
+    for parcel, state in fold_parcels(key, facts, histories):
+        found += moves(parcel.shipment, state)
     return sorted(found, key=lambda entry: entry.stands or entry.at)
 
 
@@ -85,7 +84,7 @@ def _told(stored: StoredEvent) -> Moved:
             rule = "E9"
         case _:
             pass
-    return Moved(event.occurred_at.astimezone(UTC), ORDER, stored.key, what, rule)
+    return Moved(stored.at, ORDER, stored.key, what, rule)
 
 
 def _stages(subject: str, verdicts: Iterable[Verdict]) -> Iterator[Moved]:

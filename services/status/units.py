@@ -18,6 +18,11 @@ from services.status.returns import Back, back_of, bring_back
 #: The line that stands for an order whose *placed* has not come yet: one unit a parcel.
 UNPLACED: Final = "*"
 
+#: Nothing of them has left, and none is ready at the store.
+NOT_STARTED: Final = frozenset({Bucket.OPEN, Bucket.PICKING})
+#: They have not come to their end.
+TO_COME: Final = frozenset({*NOT_STARTED, Bucket.READY, Bucket.SHIPPED, Bucket.RETURNING})
+
 _WAITING: Final = frozenset({Bucket.OPEN, Bucket.PICKING, Bucket.READY})
 _ENDS: Final = frozenset({Bucket.DELIVERED, Bucket.COLLECTED, Bucket.RETURNED, Bucket.LOST})
 

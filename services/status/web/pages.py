@@ -8,13 +8,12 @@ from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from schemas.keys import order_key
 from services.runtime import clock
 from services.runtime.errors import Transient
-from services.runtime.http import RETRY_AFTER_S
 from services.runtime.links import KeyRing, Link, read_token
 from services.runtime.postgres import Pool
 from services.status.edge import segment
@@ -22,13 +21,13 @@ from services.status.order_facts import ParcelFacts
 from services.status.queries import Found, find_order
 from services.status.web.assets import by_path
 from services.status.web.moments import make_clock
+from services.status.web.private import later, page
 from services.status.web.rendering import REFRESH_S, message_page, tracking_page
 from services.status.web.view import tracking_view
 
 #: What a token must have been made for to open the tracking page.
 PURPOSE: Final = "track"
 
-_PRIVATE: Final = {"cache-control": "private, no-store", "x-robots-tag": "noindex, nofollow"}
 _FOR_EVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
 
 
@@ -42,7 +41,7 @@ def page_routes(pool: Pool, keys: KeyRing) -> Sequence[BaseRoute]:
     async def file(request: Request) -> Response:
         found = by_path().get(request.url.path)
         if found is None:
-            return _page(message_page("Not found", "There is no such file."), status=HTTPStatus.NOT_FOUND)
+            return page(message_page("Not found", "There is no such file."), status=HTTPStatus.NOT_FOUND)
         return Response(found.content, media_type=found.media_type, headers=_FOR_EVER)
 
     return (Route("/t/{token}", tracking, methods=["GET"]), Route("/static/{name}", file, methods=["GET"]))
@@ -51,15 +50,14 @@ def page_routes(pool: Pool, keys: KeyRing) -> Sequence[BaseRoute]:
 async def _tracking(pool: Pool, keys: KeyRing, token: str, *, follow: bool) -> Response:
     link = read_token(keys, PURPOSE, token, now=clock.now())
     if link is None:
-        return _page(_BAD_LINK, status=HTTPStatus.NOT_FOUND)
+        return page(_BAD_LINK, status=HTTPStatus.NOT_FOUND)
     try:
         found = await find_order(pool, order_key(link.shop, link.order), wanted=_every_parcel)
     except Transient:
-        retry = {"retry-after": str(RETRY_AFTER_S)}
-        return _page(_LATER, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=retry)
+        return later(_LATER)
     if found is None:
-        return _page(_not_here_yet(link), status=HTTPStatus.NOT_FOUND)
-    return _page(_shown(found, follow=follow))
+        return page(_not_here_yet(link), status=HTTPStatus.NOT_FOUND)
+    return page(_shown(found, follow=follow))
 
 
 def _shown(found: Found, *, follow: bool) -> str:
@@ -69,10 +67,6 @@ def _shown(found: Found, *, follow: bool) -> str:
 
 def _every_parcel(_: ParcelFacts) -> bool:
     return True
-
-
-def _page(html: str, *, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
-    return HTMLResponse(html, status, headers={**_PRIVATE, **(headers or {})})
 
 
 #: Forged, cut off, too old, made for something else: one answer, so that nobody learns which.

@@ -14,7 +14,7 @@ from services.local import performing
 from services.local.messages import KafkaMessage
 from services.local.performing import Pace
 from services.local.scenario_files import chosen, records
-from services.local.sending import Publish, Sender
+from services.local.sending import Publish, Publisher, Tally
 from services.local.settings import LocalSettings
 from tests.unit.local.comparing import SCENARIOS, reported
 
@@ -28,7 +28,7 @@ async def test_a_performance_sends_every_record_in_the_order_of_the_story() -> N
         sent.append(message)
 
     performances = performing.prepare(chosen(["second_attempt", "handover"]), prefix="PX", as_written=False)
-    await performing.send_all(performances, sender := performing.make_sender(publish), pace=Pace(0))
+    await performing.send_all(performances, sender := Publisher(publish=publish, tally=Tally()), pace=Pace(0))
 
     assert sent == [message for one in performances for message in one.messages]
     assert sender.tally.events == len(sent)
@@ -53,7 +53,7 @@ async def test_a_record_of_another_key_waits_and_one_of_the_same_key_does_not() 
 
     performances = performing.prepare(chosen(["handover"]), prefix="PX", as_written=False)
     told: list[str] = []
-    sender = performing.make_sender(publish)
+    sender = Publisher(publish=publish, tally=Tally())
     await performing.send_all(performances, sender, pace=Pace(0.5, pause), tell=told.append)
     order, ups, usps = "main:PX-1018", "ups:PX1Z999AA10123456793", "usps:PX9400111899223197428513"
     waits = "0.5 s"
@@ -72,7 +72,7 @@ async def test_several_scenarios_are_played_side_by_side() -> None:
         await asyncio.sleep(0)
 
     performances = performing.prepare(chosen(["handover", "second_attempt"]), prefix="PX", as_written=False)
-    await performing.send_all(performances, performing.make_sender(publish), pace=Pace(9, pause))
+    await performing.send_all(performances, Publisher(publish=publish, tally=Tally()), pace=Pace(9, pause))
     assert sent.index("main:PX02-1011") < sent.index("ups:PX011Z999AA10123456793")
 
 
@@ -87,7 +87,9 @@ async def test_nothing_is_sent_after_a_stop_during_a_pause() -> None:
         stopping.set()
 
     performances = performing.prepare(chosen(["handover"]), prefix="PX", as_written=False)
-    await performing.send_all(performances, performing.make_sender(publish), pace=Pace(9, pause, stopping.is_set))
+    await performing.send_all(
+        performances, Publisher(publish=publish, tally=Tally()), pace=Pace(9, pause, stopping.is_set)
+    )
     assert sent == ["main:PX-1018"] * 2
 
 
@@ -119,8 +121,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Awaitable[performing.
         async def no_pause(_: float) -> None: ...
 
         @asynccontextmanager
-        async def open_sender(_: LocalSettings) -> AsyncIterator[Sender]:
-            yield performing.make_sender(publish, pause=no_pause)
+        async def open_sender(_: LocalSettings) -> AsyncIterator[Publisher]:
+            yield Publisher(publish=publish, tally=Tally(), pause=no_pause)
 
         monkeypatch.setattr(performing, "open_sender", open_sender)
         monkeypatch.setattr(performing, "GRACE_S", 0.01)

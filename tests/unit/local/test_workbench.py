@@ -115,6 +115,12 @@ def test_scans_that_no_order_claims_are_shown_beside_the_orders(write: Any, caps
     assert report(*STORY)["unclaimed"] == []
 
 
+def test_r22_an_unclaimed_shipment_in_pieces_stands_where_its_slowest_piece_stands() -> None:
+    first = scan("delivered", "2026-11-21T09:00:00Z", "k8", piece="1")
+    second = scan("in_transit", "2026-11-21T08:00:00Z", "k9", piece="2")
+    assert [one["stage"] for one in report(first, second)["unclaimed"]] == ["in_transit"]
+
+
 # --- time ------------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from schemas.scans import Scan
 from services.status.expectations import Rule
 from services.status.order_facts import StoredEvent, gather
 from services.status.order_times import outlook_of_order, unexpected
-from services.status.parcel_fold import fold_parcel, unit_positions
+from services.status.parcel_fold import fold_parcels, units_of
 from tests.builders import KEY, after, make_scan
 from tests.unit.status.making import Told, histories_of, told
 
@@ -39,8 +39,7 @@ def test_each_bucket_says_whether_it_is_to_come_and_whether_it_has_begun(
 ) -> None:
     events = [PLACED, *(one for one in everything if isinstance(one, StoredEvent))]
     facts, histories = gather(events), histories_of({KEY: events}, [one for one in everything if isinstance(one, Scan)])
-    parcels = [fold_parcel(KEY, facts, parcel, histories) for parcel in facts.parcels.values()]
-    outlook = outlook_of_order(facts, [one for parcel, state in parcels for one in unit_positions(parcel, state)])
+    outlook = outlook_of_order(facts, units_of(fold_parcels(KEY, facts, histories)))
     assert (outlook.open, outlook.started) == (to_come, started)
 
 

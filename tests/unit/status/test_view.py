@@ -30,7 +30,7 @@ def view(*everything: Told, now: datetime | None = None) -> TrackingView:
     scans = [one for one in everything if isinstance(one, Scan)]
     facts, histories = gather(events), histories_of({KEY: events}, scans)
     verdicts = {
-        shipment: fold_parcel(KEY, facts, parcel, histories)[1].verdicts for shipment, parcel in facts.parcels.items()
+        shipment: fold_parcel(KEY, facts, parcel, histories).verdicts for shipment, parcel in facts.parcels.items()
     }
     status = read_back(fold(*everything))
     clock = make_clock(facts.placed, status.time_zone, now=now or after(hours=26))

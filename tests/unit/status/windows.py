@@ -154,7 +154,7 @@ def parts_of(
     """Return what an order's document is made of, with what is kept to go on with."""
     facts = facts_of(key, events, kept)
     return facts, {
-        name: fold_parcel(key, facts, parcel, histories, kept=kept)[1] for name, parcel in facts.parcels.items()
+        name: fold_parcel(key, facts, parcel, histories, kept=kept) for name, parcel in facts.parcels.items()
     }
 
 
