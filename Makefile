@@ -20,8 +20,10 @@ RECORDED ?=
 PYTEST ?=
 # Of `make mutate`: only the rows whose name holds one of these words.
 MUTATE ?=
+# Of `make fuzz`: for how long, and which providers.
+FUZZ ?=
 
-.PHONY: help env lock run test check format schemas docs bench-fold properties cover mutate clean
+.PHONY: help env lock run test check format schemas docs bench-fold bench-webhooks properties fuzz cover mutate clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' \
@@ -71,8 +73,17 @@ check: env ## Everything that can be said without running the program: style, ty
 bench-fold: env ## What folding one event costs, beside reading it from its bytes
 	@exec $(BIN)/python -m benchmarks.fold
 
+bench-webhooks: env ## Webhooks a second beside a naive FastAPI route, on Apache Kafka; KAFKA=host:port for another broker
+	@exec $(BIN)/python -m benchmarks.webhooks $(if $(KAFKA),--kafka=$(KAFKA))
+
 properties: env ## The property tests, 2,000 examples each, in two processes; HYPOTHESIS_PROFILE=thorough for 20,000
 	@.ci/properties
+
+# Atheris is no part of the lock: it has wheels for few machines, and nothing else needs it.
+fuzz: env ## Broken bodies into every provider's parser and verifier, guided by coverage (FUZZ="--seconds 300 PROVIDER ...")
+	@[ -d $(VENV)/fuzz/atheris ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --only-binary :all: --target $(VENV)/fuzz atheris==3.0.0
+	@PYTHONPATH=$(VENV)/fuzz exec $(BIN)/python -m tests.fuzz $(FUZZ)
 
 # Without made-up inputs and whole stories: what a rule does is shown by a test that names it. `make mutate` the same.
 cover: env ## Every branch of the pure files is run by a test of the unit level, or this fails

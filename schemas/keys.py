@@ -39,6 +39,10 @@ _PLACEHOLDERS = frozenset(
 )
 
 
+#: A few zeros are typed where there is no number yet; carriers' own examples have numbers of zeros in full length.
+_SHORTEST_OF_ZEROS = 10
+
+
 @lru_cache(maxsize=4096)
 def clean_number(number: str) -> str:
     """Return a tracking number as its carrier prints it without decoration: no spaces, upper case, ASCII digits.
@@ -54,7 +58,7 @@ def clean_number(number: str) -> str:
     if not _NUMBER.fullmatch(cleaned):
         message = "a tracking number is 1 to 64 letters, digits and . _ / + -"
         raise ValueError(message)
-    if cleaned.upper() in _PLACEHOLDERS or not cleaned.strip("0"):
+    if cleaned.upper() in _PLACEHOLDERS or (len(cleaned) < _SHORTEST_OF_ZEROS and not cleaned.strip("0")):
         message = "this is a placeholder, not a tracking number"
         raise ValueError(message)
     return cleaned.upper()

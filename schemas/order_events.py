@@ -86,6 +86,8 @@ class Placed(OrderEventBase):
     """The order that this one takes the place of."""
     collect_at: Origin | None = None
     """Where the customer chose to collect it: a parcel delivered there has arrived, not come back (rule R6)."""
+    printed: ShortText | None = None
+    """The number as the shop prints it (`#1001`), where it is not `order`; no part of a key: orders can share it."""
 
     @model_validator(mode="after")
     def _each_line_once(self) -> "Placed":

@@ -247,6 +247,8 @@ class OrderStatus(Model):
     substatus: Word | None = None
     """What says more of the state: `not_collected` (units waited at the store in vain, and nothing else waits),
     `not_really_attempted` (of an attempted order: the courier says that no attempt was made)."""
+    printed: ShortText | None = None
+    """The number that customers know (`#1001`), where it is not `order`: to show, never to find an order by alone."""
     change: Change
 
 

@@ -136,7 +136,7 @@ class OrderEventBase(Model):
 
     shop: Annotated[str, StringConstraints(pattern=SHOP_PATTERN)] = DEFAULT_SHOP
     order: Annotated[Identifier, StringConstraints(max_length=64)]
-    """The order number as the shop prints it."""
+    """The shop's number or id of the order, part of every key; customers may know another one (`printed`)."""
     occurred_at: Instant
     by: Author | None = None
     reason: LongText | None = None

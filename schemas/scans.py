@@ -17,6 +17,22 @@ from schemas.vocabulary import TimeKind, TimePrecision
 EventKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:._+-]{1,128}$")]
 
 
+MAX_PROOFS: Final = 10
+"""Proofs that one scan refers to at most."""
+
+
+class Proof(Model):
+    """A photo, signature or letter of a carrier: where it lies, never what it shows."""
+
+    kind: Word
+    """`photo`, `signature` or `letter`."""
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """Of the bytes in the store of proofs: their name there. After retention or erasure nothing lies under it."""
+    media_type: Annotated[str, StringConstraints(pattern=r"^[a-z]+/[a-z0-9.+-]{1,64}$")]
+    """Found by the bytes, as in `image/jpeg`."""
+    bytes: Annotated[int, Field(ge=1, le=100_000_000)]
+
+
 class Place(Model):
     """Where a scan happened, as far as the carrier told."""
 
@@ -69,6 +85,8 @@ class Scan(ScanContent):
     time_precision: Word = TimePrecision.SECOND
     time_kind: Word = TimeKind.OFFSET
     raw_code: ShortText | None = None
+    proofs: tuple[Proof, ...] = Field(default=(), max_length=MAX_PROOFS)
+    """What the carrier sent along and the store of proofs has."""
     voids: EventKey | None = None
     """The event key that is withdrawn, on kind `void`."""
     rule: Word | None = None
@@ -99,7 +117,7 @@ class Scan(ScanContent):
 
 
 class StandardScan(ScanContent):
-    """The body of a `standard` webhook: our own scan format for integrators and tests (docs/standard-webhook.md)."""
+    """The body of a `standard` webhook: our own scan format for integrators and tests (docs/carriers/standard.md)."""
 
     type: Literal["tracking.scan"] = "tracking.scan"
     carrier: ShortText

@@ -71,7 +71,7 @@ _TOPICS: Final = (
         key="shipment key `carrier:number`, or `ref:kind:value`",
         model=SCAN,
         written_by=("ingest", "integrations", "status"),
-        read_by=("status",),
+        read_by=("status", "ingest"),
         retention=35 * _DAY,
         may_grow=True,
     ),

@@ -14,6 +14,10 @@ from schemas.envelope import RawHeaders, header
 PROVIDER: Final = "trackfold_provider"
 TOLD_AT: Final = "trackfold_told_at"
 DELIVERY: Final = "trackfold_delivery"
+VIA: Final = "trackfold_via"
+"""How we came to hear it, where that was not a webhook; on the scans that are read from it too."""
+PUSH: Final = "push"
+PULL: Final = "pull"
 KEPT_PREFIX: Final = "trackfold_http_"
 """Prefix of the provider's own HTTP headers that its file asked to keep."""
 
@@ -25,10 +29,14 @@ class WebhookMeta(Model):
     told_at: Instant
     delivery: ShortText
     """The provider's delivery id, else a hash of the body: saves work, never identifies a scan."""
+    via: Word = PUSH
+    """`push`: its webhook; `pull`: its API's answer to our question."""
 
     def to_headers(self, kept: Mapping[str, str]) -> dict[str, str]:
         """Return the extra headers of the Kafka record."""
         own = {PROVIDER: self.provider, TOLD_AT: self.told_at.isoformat(), DELIVERY: self.delivery}
+        if self.via != PUSH:
+            own[VIA] = self.via
         return own | {KEPT_PREFIX + name.lower(): value for name, value in kept.items()}
 
 
@@ -41,6 +49,7 @@ def webhook_meta(headers: RawHeaders) -> WebhookMeta:
             "provider": header(pairs, PROVIDER),
             "told_at": None if told_at is None else datetime.fromisoformat(told_at),
             "delivery": header(pairs, DELIVERY),
+            "via": header(pairs, VIA) or PUSH,
         }
     )
 

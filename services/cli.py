@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from services.ingest import commands as ingest
+from services.ingest.proofs import commands as proofs
 from services.local import commands as local
 from services.notify import commands as notify
 from services.runtime import commands as runtime
@@ -46,8 +47,11 @@ def _settings_classes() -> Sequence[type["Settings"]]:
 
 app.add_typer(ingest.app, name="ingest")
 ingest.carriers.command("unknown")(status.unknown_carriers)
+ingest.carriers.command("remap")(local.remap)
 app.add_typer(ingest.carriers, name="carriers")
 app.add_typer(ingest.webhooks, name="webhooks")
+app.add_typer(ingest.imports, name="import")
+app.add_typer(proofs.app, name="proofs")
 app.add_typer(status.app, name="status")
 app.add_typer(status.machine, name="machine")
 app.command("explain")(status.explain)

@@ -14,7 +14,7 @@ from tests.stack.run import Run
 
 RUN = pytest.StashKey[Run]()
 HERE = Path(__file__).parent
-SPEED = ("unit", "mutation", "contract", "integration", "e2e")
+SPEED = ("unit", "mutation", "contract", "fuzz", "integration", "e2e")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,6 +18,7 @@ from schemas.carriers import is_known
 from schemas.scans import Scan
 from services.ingest.handler import TOPIC
 from services.ingest.normalise import Normalised, Outgoing, normalise
+from services.ingest.proofs.index import ProofIndex
 from services.ingest.settings import IngestSettings
 from services.runtime import failpoints, metrics
 from services.runtime.consume import PlainConsumer
@@ -62,13 +63,22 @@ class Normaliser:
     """What `PlainConsumer` does with a batch."""
 
     def __init__(
-        self, producer: AIOKafkaProducer, settings: IngestSettings, *, beat: Callable[[], None] = lambda: None
+        self,
+        producer: AIOKafkaProducer,
+        settings: IngestSettings,
+        *,
+        index: ProofIndex | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take `beat`, called whenever something was done: a batch of long histories outlasts the watchdog."""
+        """Take `beat`, called whenever something was done: a batch of long histories outlasts the watchdog.
+
+        `index` notes which shipment a proof belongs to.
+        """
         self._producer = producer
         self._kafka = settings.kafka
         self._allow_test = settings.ingest.allow_test_trackers
         self._memory = Memory(settings.ingest.remembered_scans)
+        self._index = index
         self._beat = beat
 
     async def apply(self, records: Sequence[Record]) -> None:
@@ -86,6 +96,8 @@ class Normaliser:
         new = [
             one for _, result in read for one in result.outgoing if one.scan is None or not self._memory.has(one.scan)
         ]
+        if self._index is not None:  # of all, not of the new ones: a proof that is told again is kept from then on
+            await self._index.note(one.scan for _, result in read for one in result.outgoing if one.scan is not None)
         await failpoints.hit("normalise.before_send")
         await self._send(new)
         self._beat()
@@ -109,7 +121,9 @@ class Normaliser:
                 raise outcome
 
 
-def make_consumer(life: Life, settings: IngestSettings, producer: AIOKafkaProducer) -> PlainConsumer:
+def make_consumer(
+    life: Life, settings: IngestSettings, producer: AIOKafkaProducer, index: ProofIndex | None = None
+) -> PlainConsumer:
     """Return the consumer, not started."""
 
     def beat() -> None:
@@ -120,7 +134,7 @@ def make_consumer(life: Life, settings: IngestSettings, producer: AIOKafkaProduc
         settings.kafka,
         group=GROUP,
         topics=(TOPIC,),
-        apply=Normaliser(producer, settings, beat=beat).apply,
+        apply=Normaliser(producer, settings, index=index, beat=beat).apply,
         max_records=settings.ingest.max_records,
     )
     return consumer
@@ -132,18 +146,27 @@ def _digest(scan: Scan) -> bytes:
 
 
 def _count(read: Sequence[tuple[Record, Normalised]], *, sent: Sequence[Outgoing]) -> None:
-    scans = [one.scan for one in sent if one.scan is not None]
+    _count_scans([one.scan for one in sent if one.scan is not None])
+    _count_readings(read)
+
+
+def _count_scans(scans: Sequence[Scan]) -> None:
     for (provider, kind), number in Counter((scan.provider, scan.kind) for scan in scans).items():
         metrics.SCANS.labels(provider, kind).inc(number)
     for scan in scans:
         carrier = scan.carrier if is_known(scan.carrier) else "unlisted"
-        if carrier == "unlisted":
+        if carrier == "unlisted" and scan.number is not None:  # kept under a reference, its order says the carrier
             log.info("unlisted carrier", carrier=scan.carrier, provider=scan.provider)
             metrics.UNLISTED_CARRIERS.labels(scan.provider).inc()
         if scan.substatus == "unmapped":
-            log.info("unmapped code", carrier=scan.carrier, provider=scan.provider, code=scan.raw_code)
+            log.info("unmapped code", carrier=scan.carrier, provider=scan.provider)
             metrics.UNMAPPED.labels(scan.provider, carrier).inc()
+
+
+def _count_readings(read: Sequence[tuple[Record, Normalised]]) -> None:
     for record, result in read:
+        for told in result.reading.orders:
+            metrics.ORDER_EVENTS.labels(result.provider, told.event.type).inc()
         if result.reading.ignored is not None:
             metrics.IGNORED_WEBHOOKS.labels(result.provider, result.reading.ignored).inc()
         for problem in result.reading.problems[:1]:

@@ -19,12 +19,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from services.ingest import dry_run
 from services.ingest.carriers.base import Carrier, RawHeaders, Request
-from services.ingest.carriers.registry import CARRIERS
+from services.ingest.carriers.registry import WEBHOOK_CARRIERS
 from services.ingest.handler import Intake
 from services.ingest.settings import IngestSection
+from services.ingest.tokens import PATH as TOKEN_PATH
+from services.ingest.tokens import Tokens
 from services.runtime import clock, metrics
-from services.runtime.errors import Transient
+from services.runtime.errors import Poison, Transient
 from services.runtime.http import problem, unavailable
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
@@ -53,7 +56,7 @@ class Webhooks:
         intake: Intake,
         section: IngestSection,
         *,
-        carriers: Mapping[str, Carrier] = CARRIERS,
+        carriers: Mapping[str, Carrier] = WEBHOOK_CARRIERS,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._intake = intake
@@ -89,7 +92,14 @@ class Webhooks:
         self._check_room(carrier.provider)
         self._at_work[carrier.provider] += 1
         try:
-            return await self._take(carrier, _request(scope, body))
+            request = _request(scope, body)
+            if dry_run.is_asked_for(request.query):
+                return await self._try(carrier, request)
+            return await self._take(carrier, request)
+        except Transient:
+            return unavailable("please send it again")
+        except Poison:
+            return problem(413, "The body is too large")
         finally:
             self._at_work[carrier.provider] -= 1
 
@@ -136,6 +146,8 @@ class Webhooks:
                     body.clear()
                 self._arriving[provider] += len(body) - held
                 held = len(body)
+                if self._arriving.total() > self._section.max_arriving_bytes:
+                    raise _RefusedError(unavailable("too many bodies at once", retry_after_s=1, headers=_CLOSE))
                 if self._arriving[provider] > self._section.max_requests_per_provider * limit:
                     headers = {"retry-after": "1", **_CLOSE}
                     raise _RefusedError(problem(429, "Too many bodies at once", headers=headers))
@@ -146,18 +158,37 @@ class Webhooks:
 
     async def _take(self, carrier: Carrier, request: Request) -> Response:
         told_at = self._now()
-        if not self._intake.is_authentic(carrier, request, now=told_at):
+        if not await self._is_authentic(carrier, request, told_at):
             return problem(401, "The signature does not fit")
-        try:
-            await self._intake.keep(carrier, request, told_at=told_at)
-        except Transient:
-            return unavailable("please send it again")
+        await self._intake.keep(carrier, request, told_at=told_at)
         return JSONResponse({"status": "accepted"}, 202)
+
+    async def _is_authentic(self, carrier: Carrier, request: Request, now: datetime) -> bool:
+        """Tell whether a key that is known fits; only where none does, one that was published since is asked for."""
+        if self._intake.is_authentic(carrier, request, now=now):
+            return True
+        return await self._intake.learn_keys(carrier, request) and self._intake.is_authentic(carrier, request, now=now)
+
+    async def _try(self, carrier: Carrier, request: Request) -> Response:
+        if not dry_run.is_operator(request.headers, [one.get_secret_value() for one in self._section.operator_tokens]):
+            detail = "send `Authorization: Bearer` and one of TRACKFOLD_INGEST__OPERATOR_TOKENS"
+            return problem(401, "A dry run needs an operator's token", detail)
+        now = self._now()
+        authentic = await self._is_authentic(carrier, request, now)
+        allow_test = self._section.allow_test_trackers
+        said = dry_run.answer(carrier, request, authentic=authentic, told_at=now, allow_test=allow_test)
+        return JSONResponse(said, 200)
 
 
 def _request(scope: Scope, body: bytes) -> Request:
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
-    return Request(method=scope["method"], path=raw_path.decode("latin-1"), headers=scope["headers"], body=body)
+    return Request(
+        method=scope["method"],
+        path=raw_path.decode("latin-1"),
+        headers=scope["headers"],
+        body=body,
+        query=scope.get("query_string", b""),
+    )
 
 
 def request_id(headers: RawHeaders) -> str:
@@ -181,10 +212,13 @@ async def _on_failure(request: StarletteRequest, _: Exception) -> Response:
     return response
 
 
-def make_app(webhooks: Webhooks) -> Starlette:
+def make_app(webhooks: Webhooks, tokens: Tokens | None = None) -> Starlette:
     """Return the public application."""
+    routes = [Route("/webhooks/{provider}", webhooks)]
+    if tokens is not None:
+        routes.append(Route(TOKEN_PATH, tokens))
     app = Starlette(
-        routes=[Route("/webhooks/{provider}", webhooks)],
+        routes=routes,
         exception_handlers={HTTPException: _on_http_exception, Exception: _on_failure},
     )
     app.router.redirect_slashes = False  # a sender that follows a redirect would lose its body

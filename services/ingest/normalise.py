@@ -1,4 +1,4 @@
-"""One record of `carrier.webhooks.v1` to what leaves ingest: scans for `carrier.scans.v1`, or a dead letter.
+"""One record of `carrier.webhooks.v1` to what leaves ingest: scans, a shop's order events, or a dead letter.
 
 A pure function of the record and the map: no clock, ids derived from content, so that a replay gives the same bytes.
 Called by `consumer.py`.
@@ -12,12 +12,13 @@ from typing import Final
 from schemas.dead_letters import quarantine
 from schemas.envelope import ce_headers, trace_parent
 from schemas.scans import Scan
-from schemas.webhooks import WebhookMeta, kept_headers, webhook_meta
-from services.ingest.carriers.base import Problem, Reading, Webhook, read
+from schemas.webhooks import PUSH, VIA, WebhookMeta, kept_headers, webhook_meta
+from services.ingest.carriers.base import OrderTold, Problem, Reading, Webhook, read
 from services.ingest.carriers.registry import CARRIERS
 from services.runtime.kafka import Record
 
 SCANS: Final = "carrier.scans.v1"
+ORDER_EVENTS: Final = "order.events.v1"
 DEAD_LETTERS: Final = "dead-letters.v1"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,7 +35,7 @@ class Outgoing:
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
     scan: Scan | None = None
-    """What it says, for the memory and the counters; None for a dead letter."""
+    """What it says, for the memory and the counters; None for an order event or a dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def normalise(record: Record, *, allow_test: bool) -> Normalised:
     )
     reading = read(carrier, webhook)
     traceparent = trace_parent(record.headers)
-    outgoing = [_scan(scan, traceparent) for scan in reading.scans]
+    outgoing = [order_record(told, traceparent) for told in reading.orders]
+    outgoing += [scan_record(scan, traceparent, via=meta.via) for scan in reading.scans]
     if reading.problems:
         outgoing.append(_dead_letter(record, reading, meta))
     return Normalised(carrier.provider, tuple(outgoing), reading)
@@ -72,7 +74,8 @@ def _meta(record: Record) -> WebhookMeta | None:
         return None
 
 
-def _scan(scan: Scan, traceparent: str | None) -> Outgoing:
+def scan_record(scan: Scan, traceparent: str | None = None, *, via: str = PUSH) -> Outgoing:
+    """Return the record of a scan; the same scan makes the same bytes."""
     key, value = scan.key, scan.model_dump_json(exclude_none=True).encode()
     headers = ce_headers(
         SCANS,
@@ -82,8 +85,24 @@ def _scan(scan: Scan, traceparent: str | None) -> Outgoing:
         subject=key,
         time=scan.occurred_at,
         traceparent=traceparent,
+        extra={} if via == PUSH else {VIA: via},
     )
     return Outgoing(SCANS, key.encode(), value, tuple(headers), scan)
+
+
+def order_record(told: OrderTold, traceparent: str | None = None) -> Outgoing:
+    """Return the record of an order event; the same event makes the same bytes."""
+    event = told.event
+    headers = ce_headers(
+        ORDER_EVENTS,
+        event.type,
+        event_id=told.id,
+        source=told.source,
+        subject=event.key,
+        time=event.occurred_at,
+        traceparent=traceparent,
+    )
+    return Outgoing(ORDER_EVENTS, event.key.encode(), event.model_dump_json(exclude_none=True).encode(), tuple(headers))
 
 
 def _dead_letter(record: Record, reading: Reading, meta: WebhookMeta | None) -> Outgoing:

@@ -175,3 +175,23 @@ def _settings(ingest_url: str, given: list[str]) -> "LocalSettings":
             raise typer.BadParameter("write it as provider=secret", param_hint="--secret")
         variables[f"TRACKFOLD_LOCAL__SECRETS__{provider.upper()}"] = value
     return environment.load(LocalSettings, variables)
+
+
+# A command of the group `carriers`, where one looks for it: `services/cli.py` puts it there.
+def remap(
+    *,
+    provider: Annotated[str, typer.Option(help="Whose webhooks are read again.")],
+    since: Annotated[str, typer.Option(help="How far back: 7d, 36h, a day, or an RFC 3339 time.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would differ.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Publish without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read kept webhooks again with today's map; show which scans, orders and published changes would differ.
+
+    Without --dry-run, and after you agreed, the difference is published as remap records: the states are folded anew,
+    and no customer is told of the past.
+    """
+    from services.local import remap_command
+
+    code = remap_command.run(provider=provider, since=since, dry_run=dry_run, yes=yes, as_json=as_json)
+    raise typer.Exit(code)

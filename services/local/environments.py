@@ -64,6 +64,10 @@ class Secrets:
     standard: str = field(
         default_factory=lambda: f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}", repr=False
     )
+    orders: str = field(
+        default_factory=lambda: f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}", repr=False
+    )
+    operator: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     link: str = field(default_factory=lambda: f"local:{secrets.token_urlsafe(24)}", repr=False)
     api_key: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
 
@@ -128,11 +132,13 @@ def kafka_variables(address: str) -> dict[str, str]:
 
 
 def simulator_variables(ports: Ports, secret: Secrets, addresses: Addresses) -> dict[str, str]:
-    """Give the settings of the simulator, which plays inside the supervisor."""
+    """Give the settings of the simulator, which plays inside the supervisor, and of whoever tries by hand."""
     return kafka_variables(addresses.kafka) | {
         "TRACKFOLD_LOCAL__INGEST_URL": f"http://{HOST}:{ports.ingest}",
         "TRACKFOLD_LOCAL__SECRETS__EASYPOST": secret.easypost,
         "TRACKFOLD_LOCAL__SECRETS__STANDARD": secret.standard,
+        "TRACKFOLD_LOCAL__SECRETS__ORDERS": secret.orders,
+        "TRACKFOLD_INGEST__OPERATOR_TOKENS": secret.operator,
     }
 
 
@@ -148,6 +154,8 @@ def _ingest(secret: Secrets) -> dict[str, str]:
     return {
         "TRACKFOLD_INGEST__SECRETS__EASYPOST": secret.easypost,
         "TRACKFOLD_INGEST__SECRETS__STANDARD": secret.standard,
+        "TRACKFOLD_INGEST__SECRETS__ORDERS": secret.orders,
+        "TRACKFOLD_INGEST__OPERATOR_TOKENS": secret.operator,
     }
 
 

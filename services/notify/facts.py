@@ -42,6 +42,7 @@ class Facts:
 
     brand: str
     order: str
+    """The number that customers know."""
     name: str | None
     link: str | None
     """The tracking page, by a signed link; None where no signing key is set."""
@@ -79,6 +80,7 @@ def facts(
 ) -> Facts:
     """Return the facts of one message about one order."""
     times = _Times.of(profile, status.time_zone)
+    number = status.printed or status.order
     told = MILESTONE_WORDS[Milestone(identity.milestone)]
     parcel = next((one for one in status.parcels if one.shipment == identity.parcel), None)
     at = instant(reached_at)
@@ -87,12 +89,12 @@ def facts(
     until = instant(collection.until) if collection is not None and collection.until is not None else None
     return Facts(
         brand=brand,
-        order=status.order,
+        order=number,
         name=greeting_name(name),
         link=link,
         when=times.day(at) if _day_only(parcel, at) else times.moment(at),
         words=told.words,
-        news=f"{'a parcel of your' if len(status.parcels) > 1 else 'your'} order {status.order} {told.news}",
+        news=f"{'a parcel of your' if len(status.parcels) > 1 else 'your'} order {number} {told.news}",
         steps=tuple(ORDER_WORDS[state].status for state in told.steps),
         step=told.step,
         carrier=parcel.carrier_name if parcel is not None else None,

@@ -26,12 +26,12 @@ LINK: Final = "https://track.example.com/t/AWkg8uAEBGsxbWFpbjEwMDE.kJ3vPq0fYzR8m
 _WHOLE_ORDER: Final = frozenset({Milestone.READY_TO_COLLECT})
 
 
-def sample_facts(milestone: str, *, channel: str, brand: str = "Northwind Home") -> Facts:
-    """Return the facts of the sample message of a milestone."""
+def sample_facts(milestone: str, *, channel: str, brand: str = "Northwind Home", printed: str | None = None) -> Facts:
+    """Return the facts of the sample message of a milestone; `printed` is the number that its customer knows."""
     parcel = "" if milestone in _WHOLE_ORDER else "S1"
     return facts(
         Identity("main:1001", parcel, milestone, "sample", channel, "buyer"),
-        sample_status(milestone),
+        sample_status(milestone, printed=printed),
         name="Ada Example",
         profile=_profile(),
         brand=brand,
@@ -40,7 +40,7 @@ def sample_facts(milestone: str, *, channel: str, brand: str = "Northwind Home")
     )
 
 
-def sample_status(milestone: str) -> OrderStatus:
+def sample_status(milestone: str, *, printed: str | None = None) -> OrderStatus:
     """Return the state of the sample order once it has reached a milestone."""
     collecting = milestone in _WHOLE_ORDER
     state = OrderState.READY_TO_COLLECT if collecting else OrderState.IN_TRANSIT
@@ -60,6 +60,7 @@ def sample_status(milestone: str) -> OrderStatus:
         lines=_lines("ready" if collecting else "shipped"),
         parcels=() if collecting else (_parcel(reached),),
         milestones=(reached,) if collecting else (),
+        printed=printed,
         change=Change(
             version=3,
             previous=None,

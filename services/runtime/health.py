@@ -22,13 +22,14 @@ class Health:
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiting] = {}
+        self._beside: set[str] = set()
         self._started = False
         self._draining = False
 
     @property
     def ready(self) -> bool:
         """Whether work can be sent here."""
-        return self._started and not self._draining and not self._waiting
+        return self._started and not self._draining and self._waiting.keys() <= self._beside
 
     @property
     def draining(self) -> bool:
@@ -40,6 +41,11 @@ class Health:
         known = self._waiting.get(what)
         self._waiting[what] = Waiting(what, why, known.since if known else clock.monotonic())
         metrics.WAITING.labels(what).set(1)
+        self._show()
+
+    def beside(self, *what: str) -> None:
+        """Say what the process can do its work without: waiting for it is told, and sends nobody away."""
+        self._beside.update(what)
         self._show()
 
     def works(self, what: str) -> None:

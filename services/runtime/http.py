@@ -5,6 +5,7 @@ watchdog's business, which ends the process.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -32,9 +33,11 @@ def problem(
     return JSONResponse({**body, **extra}, status, media_type="application/problem+json", headers=fixed)
 
 
-def unavailable(detail: str = "", *, retry_after_s: int = RETRY_AFTER_S) -> JSONResponse:
+def unavailable(
+    detail: str = "", *, retry_after_s: int = RETRY_AFTER_S, headers: Mapping[str, str] = MappingProxyType({})
+) -> JSONResponse:
     """Return a 503 that tells the sender when to come back."""
-    return problem(503, "Not available right now", detail, headers={"retry-after": str(retry_after_s)})
+    return problem(503, "Not available right now", detail, headers={"retry-after": str(retry_after_s), **headers})
 
 
 class Door:

@@ -58,6 +58,12 @@ WEBHOOKS: Final = Counter(
     "Webhooks by answer: the HTTP status, or gone when the sender hung up",
     ["provider", "answer"],
 )
+REUSED_DELIVERIES: Final = Counter(
+    "trackfold_reused_deliveries_total", "Webhooks whose delivery id came before with another body", ["provider"]
+)
+TOKENS: Final = Counter(
+    "trackfold_tokens_total", "Requests of UPS for a bearer token, by HTTP status; gone when it hung up", ["answer"]
+)
 SCANS: Final = Counter("trackfold_scans_total", "Scans sent to carrier.scans.v1 and acknowledged", ["provider", "kind"])
 UNMAPPED: Final = Counter(
     "trackfold_unmapped_codes_total",
@@ -67,11 +73,47 @@ UNMAPPED: Final = Counter(
 UNLISTED_CARRIERS: Final = Counter(
     "trackfold_unlisted_carriers_total", "Scans of a carrier that stands in no list of ours", ["provider"]
 )
+ORDER_EVENTS: Final = Counter(
+    "trackfold_order_events_total", "Order events sent to order.events.v1 and acknowledged", ["provider", "type"]
+)
 DEAD_LETTERS: Final = Counter("trackfold_dead_letters_total", "Records set aside", ["service", "reason"])
 IGNORED_WEBHOOKS: Final = Counter(
     "trackfold_ignored_webhooks_total",
-    "Authentic webhooks that concern no parcel: test_mode, not_a_tracker, tracker_error",
+    "Authentic webhooks that concern no parcel, by why: test_mode, not_found, another topic",
     ["provider", "reason"],
+)
+PROOFS: Final = Counter(
+    "trackfold_proofs_total",
+    "Photos, signatures and letters by what came of them: kept, known, no_store, failed, or why one was dropped",
+    ["kind", "outcome"],
+)
+PROOFS_DELETED: Final = Counter("trackfold_proofs_deleted_total", "Proofs deleted: expired, erased", ["why"])
+PROOF_STORE_SECONDS: Final = Histogram(
+    "trackfold_proof_store_seconds",
+    "One call to the store of proofs, by outcome",
+    ["operation", "outcome"],
+    buckets=_FAST,
+)
+MISSED_WEBHOOKS: Final = Counter(
+    "trackfold_missed_webhooks_total",
+    "Scans that a read of the provider's API brought and no webhook had told",
+    ["provider"],
+)
+API_REQUESTS: Final = Counter(
+    "trackfold_api_requests_total",
+    "Requests to providers' APIs by outcome: ok, or why they failed as a whole",
+    ["provider", "operation", "outcome"],
+)
+API_SECONDS: Final = Histogram(
+    "trackfold_api_request_seconds", "One request to a provider's API", ["provider", "operation"], buckets=_FAST
+)
+API_PARCELS: Final = Counter(
+    "trackfold_api_parcels_total",
+    "Parcels by what came of asking: answered, registered, refused, ended, later",
+    ["provider", "operation", "outcome"],
+)
+POLLER_OVERDUE: Final = Gauge(
+    "trackfold_poller_overdue_seconds", "How long the oldest parcel that is to be asked for has been due", ["provider"]
 )
 
 # --- status ----------------------------------------------------------------------------------------------------------

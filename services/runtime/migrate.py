@@ -22,7 +22,7 @@ from services.runtime.postgres import Connection, Pool
 log = structlog.stdlib.get_logger("trackfold.migrate")
 
 #: The services that have a schema of their own name.
-SCHEMAS: Final = ("status", "notify")
+SCHEMAS: Final = ("status", "notify", "ingest")
 
 _LOCK_WAIT_S: Final = 120.0
 _FILE: Final = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")

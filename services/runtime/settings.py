@@ -5,6 +5,7 @@ Nothing here reads the environment (that is `environment.load`), nothing connect
 
 import json
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -42,6 +43,15 @@ Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split_list)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_over_tls(url: str) -> bool:
+    """Tell whether nobody between us and an address can read or answer for it: TLS, or this very machine."""
+    parts = urlsplit(url)
+    return parts.hostname is not None and (parts.scheme == "https" or parts.hostname in _THIS_MACHINE)
 
 
 class Section(BaseModel):

@@ -61,7 +61,7 @@ def story_of(found: Evidence, *, most: int | None = None) -> Story:
         conditions=conditions(facts, lines, folded),
         lines=_lines(facts, lines),
         parcels=_parcels(folded, found.path, facts.zone, most=most),
-        events=_events(facts, found.path),
+        facts=facts,
     )
 
 
@@ -79,13 +79,15 @@ def _story(
     conditions: Iterable[str],
     lines: tuple[LineStory, ...] = (),
     parcels: tuple[ParcelStory, ...] = (),
-    events: tuple[EventStory, ...] = (),
+    facts: OrderFacts | None = None,
 ) -> Story:
+    """Return the story; without `facts` it tells nothing of the order but its state."""
     shop, order = split_order_key(found.key)
     words, change = order_words(row.state, substatus), found.change
     return Story(
         shop=shop,
         order=order,
+        printed=None if facts is None else facts.printed,
         state=row.state,
         status=words.status,
         definition=words.definition,
@@ -97,7 +99,7 @@ def _story(
         conditions=tuple(conditions),
         lines=lines,
         parcels=parcels,
-        events=events,
+        events=() if facts is None else _events(facts, found.path),
         change=None if change is None else _change(change),
         unpublished=change is not None and change.state not in {None, row.state},
     )

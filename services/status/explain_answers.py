@@ -180,6 +180,8 @@ class Story(Model):
 
     shop: Word
     order: Identifier
+    printed: ShortText | None
+    """The number that customers know, where it is not `order`."""
     state: Word
     status: ShortText
     definition: LongText

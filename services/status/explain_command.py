@@ -1,7 +1,8 @@
 """`trackfold explain`: finds what an argument means, reads it from the database, and prints its story.
 
 An order number comes first, then `shop:order`, then a tracking number with or without its carrier. A number that
-several orders claim shows each of them; one that nobody claims is told from its scans.
+several orders claim shows each of them; one that nobody claims is told from its scans. Only where nothing is found is
+it taken for a printed order number, with or without its `#`, and all orders that print it are told.
 """
 
 import json
@@ -33,6 +34,11 @@ class Explained:
     orders: tuple[Story, ...] = ()
     numbers: tuple[ParcelStory, ...] = ()
 
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing was found."""
+        return not (self.orders or self.numbers)
+
 
 async def find(settings: OperatorSettings, argument: str, *, shop: str) -> Explained:
     """Return the stories of what an argument means; raises Exit where there is none."""
@@ -41,7 +47,9 @@ async def find(settings: OperatorSettings, argument: str, *, shop: str) -> Expla
         found = await _orders(connection, _order_keys(argument, shop)[:1])
         found = found or await _orders(connection, _order_keys(argument, shop)[1:])
         explained = Explained(found) if found else await _numbers(connection, argument)
-    if not (explained.orders or explained.numbers):
+        if explained.nothing:
+            explained = Explained(await _printed(connection, argument))
+    if explained.nothing:
         message = f"no order and no tracking number {argument[:128]!r} is known here"
         raise Exit(ExitCode.FAILED, "unknown", message, hint=_NEXT)
     return explained
@@ -66,7 +74,11 @@ def _plain(found: Explained) -> dict[str, object]:
 
 
 def _names(found: Explained) -> list[str]:
-    return [*(f"order {one.shop}:{one.order}" for one in found.orders), *(one.key or "" for one in found.numbers)]
+    return [*map(_order_name, found.orders), *(one.key or "" for one in found.numbers)]
+
+
+def _order_name(story: Story) -> str:
+    return f"order {story.shop}:{story.order}" + ("" if story.printed is None else f" ({story.printed})")
 
 
 def _order_keys(argument: str, shop: str) -> list[str]:
@@ -100,3 +112,9 @@ async def _numbers(connection: Connection, argument: str) -> Explained:
         if not history.claims and history.readings:
             alone.append(story_of_number(key, history, path))
     return Explained(await _orders(connection, sorted(claimed)), tuple(alone))
+
+
+async def _printed(connection: Connection, argument: str) -> tuple[Story, ...]:
+    """Return the orders that print this number; without its `#` as well, which a shell takes for a comment."""
+    number = argument.strip()
+    return await _orders(connection, await explain_queries.orders_printed(connection, (number, f"#{number}")))

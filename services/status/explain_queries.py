@@ -31,6 +31,13 @@ where split_part(shipment, ':', 2) = $1 and shipment not like 'ref:%:%' order by
 FIND_KEYS: Final = """
 select shipment from status.shipment where shipment = any($1::text[]) order by shipment
 """
+# The index is on the events; whether a number is still shown is the document's say, and an erased order shows none.
+FIND_PRINTED: Final = """
+select distinct order_key from status.order_event e join status.orders o using (order_key)
+where e.body ->> 'printed' is not null and e.body ->> 'printed' = any($1::text[])
+    and o.doc ->> 'printed' = any($1::text[])
+order by order_key limit 20
+"""
 
 
 async def find_evidence(pool: Pool, key: str) -> Evidence | None:
@@ -65,6 +72,11 @@ async def keys_of(connection: Connection, *, keys: Collection[str], number: str 
     if number is not None:
         found |= {row["shipment"] for row in await connection.fetch(FIND_NUMBER, number)}
     return sorted(found)
+
+
+async def orders_printed(connection: Connection, numbers: Collection[str]) -> list[str]:
+    """Return the keys of the orders, of all shops, on which one of these numbers is printed: there can be several."""
+    return [row["order_key"] for row in await connection.fetch(FIND_PRINTED, list(numbers))]
 
 
 async def _path(connection: Connection, keys: Sequence[str], order: str | None) -> Path:

@@ -76,7 +76,8 @@ def rules_of(story: Story) -> list[tuple[str, str]]:
 
 
 def _story(story: Story) -> Iterator[str]:
-    yield f"Order {story.order} of shop {story.shop}: {story.status} ({story.state})"
+    number = story.order if story.printed is None else f"{story.printed} ({story.order})"
+    yield f"Order {number} of shop {story.shop}: {story.status} ({story.state})"
     yield f"  Why: {story.because}"
     yield f"  Next: {story.next} Next to act: {reasons.ACTS.get(story.acts, story.acts)}."
     if story.conditions:

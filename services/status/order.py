@@ -36,7 +36,7 @@ _NOTHING: Final[Document] = {
     "placed_at": None, "delivery_method": None, "time_zone": None, "promised": None, "collection": None,
     "conditions": [], "lines": [], "parcels": [], "milestones": [], "condition_counts": {}, "promised_before": None,
     "sellers": [], "replaces": None, "replacement": None, "set_aside": [],
-    "substatus": None,
+    "substatus": None, "printed": None,
 }  # fmt: skip
 
 
@@ -95,6 +95,7 @@ def _plan(facts: OrderFacts) -> Document:
         "placed_at": None if placed is None else utc_text(placed.occurred_at),
         "delivery_method": None if placed is None else placed.delivery_method,
         "time_zone": facts.zone,
+        "printed": facts.printed,
         "promised": None if promise is None or promise.window is None else plain(promise.window),
         "promised_before": None if before is None else plain(before),
         "replaces": None if placed is None else placed.replaces,

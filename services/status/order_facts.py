@@ -146,6 +146,12 @@ class OrderFacts:
         return None if self.placed is None else self.placed.lines
 
     @property
+    def printed(self) -> str | None:
+        """The number that customers know; None where it is that of the key."""
+        placed = self.placed
+        return None if placed is None or placed.printed == placed.order else placed.printed or None
+
+    @property
     def payment_open(self) -> bool:
         """Whether the shop waits for the money: awaited or failed, and not confirmed since."""
         if self.payment is not None:

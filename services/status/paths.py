@@ -13,7 +13,9 @@ UNKNOWN_ORDER: Final = "no order of this shop has that number"
 _ORDER: Final = TypeAdapter(Annotated[Identifier, StringConstraints(max_length=64)])
 
 Shop = Annotated[str, Path(description="The shop; `main` where there is only one.", examples=["main"])]
-Order = Annotated[str, Path(description="The order number as the shop prints it, URL-encoded.", examples=["1001"])]
+Order = Annotated[
+    str, Path(description="The shop's number or id of the order, not a printed one; URL-encoded.", examples=["1001"])
+]
 
 
 def order_named(shop: str, number: str) -> str:

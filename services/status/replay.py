@@ -11,6 +11,7 @@ from typing import Final
 
 from schemas.order_events import MAX_PARCELS, ReturnShipmentCreated, ShipmentCreated
 from schemas.scans import Scan
+from schemas.vocabulary import ScanKind
 from services.status.changes import change_of
 from services.status.claims import Claim
 from services.status.inputs import OrderIn, Refused, ScanIn
@@ -20,8 +21,9 @@ from services.status.order_facts import StoredEvent, gather
 from services.status.parcel_fold import History
 
 CLAIM_KIND: Final = "claim"
-#: The mark of a version that comes from another machine and not from news.
+#: The marks of a version that comes from another machine, or from another map of a carrier's codes, and not from news.
 REREAD: Final = "reread"
+REMAP: Final = ScanKind.REMAP.value
 _CREATED: Final = (ShipmentCreated, ReturnShipmentCreated)
 
 
@@ -91,8 +93,9 @@ class World:
         for order in sorted(self._stale(item)):
             self._reread(order, item)
         touched = self._apply_scan(item) if isinstance(item, ScanIn) else self._apply_event(item)
+        remapped = isinstance(item, ScanIn) and item.scan.kind == ScanKind.REMAP
         for order in sorted(touched):
-            self._publish(order, item)
+            self._publish(order, item, marked=REMAP if remapped else None)
 
     def _apply_scan(self, item: ScanIn) -> set[str]:
         history = self.histories[item.shipment]
@@ -214,7 +217,7 @@ class World:
         if document == row.document:
             return
         change = change_of(item, document, version=row.version + 1, previous=row.document)
-        if marked is not None:  # another machine reads it differently: the record corrects nothing
+        if marked is not None:  # it is read differently, and nothing happened: the record corrects nothing
             change = {**change, "marked": marked, "reason": marked, "correction": False}
         self.published.append(Published(order, document, change, item))
         row.version, row.state, row.document = row.version + 1, document["state"], document

@@ -15,8 +15,8 @@ from services.status.transitions import ENDS, RANK
 
 #: Providers that tell what carriers told them; whoever is not here tells of its own parcels (R16).
 AGGREGATORS: Final = frozenset(
-    {"aftership", "easypost", "karrio", "parcellab", "sendcloud", "seventeentrack", "ship24", "shipengine", "shippo",
-     "trackingmore"}
+    {"aftership", "easypost", "karrio", "parcellab", "sendcloud", "ship24", "shipengine", "shippo", "shopify",
+     "track17", "trackingmore"}
 )  # fmt: skip
 
 #: The return leg stands after the outbound one (R3).

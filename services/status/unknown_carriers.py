@@ -1,7 +1,7 @@
 """Carrier names that nobody listed: each became a slug of its own, and an operator should see it (`carriers unknown`).
 
 A typing mistake of a shop splits a parcel from its scans: *shipment corrected* mends the order, an alias in
-`schemas/carriers.py` mends it for all.
+`schemas/carrier_table.py` mends it for all.
 """
 
 import json

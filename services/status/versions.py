@@ -18,8 +18,9 @@ from services.runtime.postgres import Connection, Pool
 from services.runtime.settings import OperatorSettings
 
 #: Raised with every change of the rules that reads a known history differently. 1: the main line; 2: all rules; 3:
-#: pieces and second numbers, silence after the dispatch, reasons in the document.
-MACHINE_VERSION = 3
+#: pieces and second numbers, silence after the dispatch, reasons in the document; 4: printed order numbers, and more
+#: providers that pass on what carriers told them.
+MACHINE_VERSION = 4
 WATCH_S: Final = 2.0
 
 READ: Final = "select version, activated_at from status.machine_version"

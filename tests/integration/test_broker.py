@@ -126,7 +126,8 @@ async def test_a_killed_member_is_taken_over_without_a_lost_record(kafka: Kafka,
         env=base_environment(),
     )
     try:
-        await eventually(lambda: len(victim.log.read_text().split()) == 10, what=f"ten records in {victim.log}")
+        # A process of its own has to start and join: seconds on a quiet machine, more where others start theirs.
+        await eventually(lambda: len(victim.log.read_text().split()) == 10, 60, what=f"ten records in {victim.log}")
     finally:
         victim.process.kill()
         victim.process.wait()

@@ -230,6 +230,32 @@ async def test_several_orders_that_claim_one_number_are_all_told_each_with_its_o
     assert out.startswith("2 stories: order main:new, order main:old")
 
 
+async def test_a_printed_number_finds_every_order_that_prints_it_where_nothing_else_is_found(
+    door: Door, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = placed(order="81", printed="#1001"), placed(order="82", shop="lamps", printed="#1001")
+    gone = placed(order="83", printed="#1001")
+    await door.apply(one, other, gone, event("erased", order="83", minutes=5), placed(order="84", printed="#84"))
+    for argument in ("#1001", "1001", " #1001 "):
+        found = await find(database, argument)
+        assert [(story.shop, story.order) for story in found.orders] == [("lamps", "82"), ("main", "81")], argument
+    explain_command.show(found, as_json=False)
+    assert capsys.readouterr().out.startswith("2 stories: order lamps:82 (#1001), order main:81 (#1001)")
+    await door.apply(*STORY)
+    assert [story.order for story in (await find(database, "1001")).orders] == ["1001"]
+    assert [story.order for story in (await find(database, "84")).orders] == ["84"]
+    with pytest.raises(Exit):
+        await find(database, "##1001")
+
+
+async def test_the_api_and_the_agents_page_show_the_printed_number_beside_the_key(door: Door) -> None:
+    await door.apply(placed(printed="#2042"))
+    document, story = (await door.get(order_path())).json(), (await door.get(API)).json()
+    assert (document["order"], document["printed"], story["printed"]) == ("1001", "#2042", "#2042")
+    assert (await door.get(API, accept="text/plain")).text.startswith("Order #2042 (1001) of shop main")
+    assert "#2042" in (await door.client.get(PAGE, headers=basic(API_KEY))).text
+
+
 @pytest.mark.parametrize("argument", ["nothing", "nobody:1", "::", " ", "N/A", "x" * 600])
 async def test_what_nobody_knows_is_said_with_the_next_step(door: Door, database: str, argument: str) -> None:
     await door.apply(*STORY)

@@ -84,6 +84,13 @@ async def outcomes(pipeline: Pipeline, count: int) -> list[Any]:
     return [NOTIFICATION_OUTCOME.validate_json(one.value) for one in found]
 
 
+async def test_a_mail_names_the_number_that_its_customer_knows(pipeline: Pipeline, smtp: SmtpSetup) -> None:
+    await start(pipeline, smtp)
+    await produce(pipeline, placed(), {**story(1), "printed": "#2042"})
+    await until_taken(smtp, 1)
+    assert smtp.taken[0]["Subject"] == "Your order #2042 has been shipped"
+
+
 async def test_each_milestone_is_one_mail_and_repeats_change_nothing(pipeline: Pipeline, smtp: SmtpSetup) -> None:
     process = await start(pipeline, smtp)
     messages = [story(reached) for reached in range(4)]

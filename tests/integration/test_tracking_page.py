@@ -71,6 +71,13 @@ async def test_a_moving_parcel_is_told_in_words_without_any_script(door: Door) -
     assert {"http-equiv": "refresh", "content": "30"} in page.all("meta")
 
 
+async def test_the_page_shows_the_number_that_the_customer_knows(door: Door) -> None:
+    await door.apply(placed(printed="#2042"))
+    page = await door.page(link())
+    assert "Order #2042" in Page(page.text).text
+    assert "1001" not in page.text
+
+
 async def test_following_can_be_stopped_and_ends_with_the_order(door: Door) -> None:
     await door.apply(*STORY)
     assert "http-equiv" not in (await door.page(link(), follow="no")).text

@@ -4,6 +4,7 @@ Every failure must look the same and cost the same, so a provider's file compute
 what was sent. Pure. Called by the provider files.
 """
 
+import base64
 import hashlib
 import hmac
 import re
@@ -43,6 +44,25 @@ def mac(key: bytes, *parts: bytes) -> bytes:
     for part in parts:
         code.update(part)
     return code.digest()
+
+
+def hex_mac(key: bytes, *parts: bytes) -> bytes:
+    """Return HMAC-SHA256 over the parts joined, in lower-case hex."""
+    return mac(key, *parts).hex().encode()
+
+
+def base64_mac(key: bytes, *parts: bytes) -> bytes:
+    """Return HMAC-SHA256 over the parts joined, in base64."""
+    return base64.b64encode(mac(key, *parts))
+
+
+def text_key(secret: str) -> bytes:
+    """Return a secret's own text as the key; ValueError when it is empty."""
+    key = secret.encode()
+    if not key:
+        message = "the secret is empty"
+        raise ValueError(message)
+    return key
 
 
 def any_equal(candidates: Iterable[bytes], expected: Iterable[bytes]) -> bool:

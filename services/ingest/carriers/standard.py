@@ -1,6 +1,9 @@
 """`standard`: our own scan format under the Standard Webhooks signature, for integrators and tests.
 
-Documented in docs/standard-webhook.md. The body is one scan (`schemas.scans.StandardScan`) or a list of them. Pure.
+Documented in docs/carriers/standard.md. The body is one scan (`schemas.scans.StandardScan`) or a list of them. Pure.
+
+Identity: carrier and number (or the first reference by kind), piece, instant, code and place; a scan without a code has
+what it says in its place. `webhook-id` is the delivery's and stays out.
 """
 
 import base64
@@ -16,9 +19,9 @@ from schemas.carriers import canonical_carrier
 from schemas.keys import clean_number, reference_key, shipment_key
 from schemas.scans import Scan, StandardScan
 from schemas.vocabulary import Leg, ScanKind
-from services.ingest.carriers import signatures
-from services.ingest.carriers.base import DEFAULT_MAX_BODY_BYTES, MAX_SCANS, Problem, Reading, Request, Webhook
-from services.ingest.carriers.documents import read_json
+from services.ingest.carriers import public_keys, signatures
+from services.ingest.carriers.base import MAX_SCANS, Carrier, Problem, Reading, Request, Webhook
+from services.ingest.carriers.documents import number_in, read_json
 from services.ingest.carriers.identity import event_key
 from services.ingest.carriers.times import read_time, zone_info
 from services.ingest.carriers.zones import zone_of
@@ -27,50 +30,62 @@ from services.runtime.errors import Poison
 PROVIDER: Final = "standard"
 MAP_VERSION: Final = 1
 MAX_SIGNATURES: Final = 16
+MAX_PUBLIC_SIGNATURES: Final = 4
+"""Of these `v1a`: each costs a verification, so there are always as many as this."""
 
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - a prefix
+#: A public and a private Ed25519 key keep their prefix, so that they are never taken for a shared secret: whoever knows
+#: the public key could sign with it as one.
+_PUBLIC: Final = "whpk_"
+_PRIVATE: Final = "whsk_"
+_KEY_BYTES: Final = 32
+_SEED_AND_PUBLIC: Final = 64
 #: Printable, and without the dot that separates what is signed.
 _ID: Final = re.compile(rb"[!-\-/-~]{1,128}")
-_NUMBER: Final = re.compile(rb'"number"\s{0,9}:\s{0,9}"([A-Za-z0-9 ._/+-]{1,64})"')
 
 
-class Standard:
+class Standard(Carrier):
     """The provider `standard`."""
 
     provider = PROVIDER
     map_version = MAP_VERSION
-    max_body_bytes = DEFAULT_MAX_BODY_BYTES
-    kept_headers: tuple[str, ...] = ()
 
     def secret_key(self, secret: str) -> bytes:
-        """Return the key: what stands in base64 behind `whsec_`."""
+        """Return the key: what stands in base64 behind `whsec_`, or a public key behind `whpk_` (`v1a`).
+
+        A private key (`whsk_`) is for whoever signs: tests and `webhooks sign`.
+        """
+        prefix = next((one for one in (_PUBLIC, _PRIVATE) if secret.startswith(one)), "")
         try:
-            key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+            key = base64.b64decode(secret.removeprefix(prefix or _SECRET_PREFIX), validate=True)
         except (binascii.Error, ValueError) as error:
             message = "the secret is no base64"
             raise ValueError(message) from error
         if not key:
             message = "the secret is empty"
             raise ValueError(message)
-        return key
+        return prefix.encode() + _of_32_bytes(key, prefix) if prefix else key
 
     def verify(self, request: Request, keys: Sequence[bytes], *, now: datetime) -> bool:
-        """Tell whether any `v1` signature over `id.timestamp.body` fits, five minutes both ways."""
+        """Tell whether any signature over `id.timestamp.body` fits, five minutes both ways.
+
+        A shared secret fits a `v1`, a public key a `v1a`; other versions are passed over, as the standard wants.
+        """
         family = _family(request)
         message_id = signatures.single(request.headers, f"{family}-id") or b""
         stamp = signatures.single(request.headers, f"{family}-timestamp") or b""
         sent = signatures.single(request.headers, f"{family}-signature") or b""
-        usable = signatures.keys_or_dummy(keys)
-        expected = [_signature(key, message_id, stamp, request.body) for key in usable]
         # Its length is bounded by the header's, so cutting the list is only about the number of comparisons.
-        fits = signatures.any_equal(sent.split(b" ")[:MAX_SIGNATURES], expected)
+        offered = sent.split(b" ")[:MAX_SIGNATURES]
+        usable = signatures.keys_or_dummy(keys)
+        fits = [_fits(key, offered, (message_id, b".", stamp, b".", request.body)) for key in usable]
         fresh = signatures.within_window(signatures.unix_time(stamp), now)
-        return bool(keys) and fits and fresh and _ID.fullmatch(message_id) is not None
+        return bool(keys) and any(fits) and fresh and _ID.fullmatch(message_id) is not None
 
     def sign(self, body: bytes, key: bytes, *, at: datetime, path: str, delivery: str) -> dict[str, str]:  # noqa: ARG002 - the path is not signed
         """Return the three headers."""
         stamp = str(int(at.timestamp()))
-        signature = _signature(key, delivery.encode(), stamp.encode(), body)
+        signature = _signature(key, (delivery.encode(), b".", stamp.encode(), b".", body))
         return {
             "webhook-id": delivery,
             "webhook-timestamp": stamp,
@@ -85,12 +100,7 @@ class Standard:
 
     def number(self, body: bytes) -> str | None:
         """Return the first `number`."""
-        found = _NUMBER.search(body)
-        return None if found is None else found[1].decode()
-
-    def mask(self, body: bytes) -> bytes:
-        """Return the body as it is: our format has no secrets."""
-        return body
+        return number_in(body, "number")
 
     def parse(self, webhook: Webhook) -> Reading:
         """Return the scans of one body; a bad one in a list costs only itself."""
@@ -176,9 +186,48 @@ def _family(request: Request) -> str:
     return "webhook" if any(name.lower().startswith(b"webhook-") for name, _ in request.headers) else "svix"
 
 
-def _signature(key: bytes, message_id: bytes, stamp: bytes, body: bytes) -> bytes:
-    signed = signatures.mac(key, message_id, b".", stamp, b".", body)
-    return b"v1," + base64.b64encode(signed)
+def _of_32_bytes(key: bytes, prefix: str) -> bytes:
+    """Return an Ed25519 key without the public half that may stand behind a private one."""
+    if len(key) != _KEY_BYTES and not (prefix == _PRIVATE and len(key) == _SEED_AND_PUBLIC):
+        message = f"the secret is no Ed25519 key: {_KEY_BYTES} bytes in base64 behind {prefix}"
+        raise ValueError(message)
+    return key[:_KEY_BYTES]
+
+
+def _fits(key: bytes, offered: Sequence[bytes], parts: Sequence[bytes]) -> bool:
+    """Tell whether one key fits any offered signature, with the same work whatever is offered."""
+    public = _public(key)
+    if public is None:
+        return signatures.any_equal(offered, (_signature(key, parts),))
+    sent = [_decoded(one.removeprefix(b"v1a,")) for one in offered if one.startswith(b"v1a,")]
+    tried = (*sent, *[b""] * MAX_PUBLIC_SIGNATURES)[:MAX_PUBLIC_SIGNATURES]
+    message = b"".join(parts)
+    results = [public_keys.ed25519_fits(public, one, message) for one in tried]
+    return any(results)
+
+
+def _public(key: bytes) -> bytes | None:
+    """Return the public half of an Ed25519 key; None for a shared secret."""
+    if key.startswith(_PRIVATE.encode()):
+        return public_keys.ed25519_public(key.removeprefix(_PRIVATE.encode()))
+    return key.removeprefix(_PUBLIC.encode()) if key.startswith(_PUBLIC.encode()) else None
+
+
+def _decoded(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _signature(key: bytes, parts: Sequence[bytes]) -> bytes:
+    """Return what is sent of a shared secret or a private key; of a public key nothing that fits."""
+    if key.startswith(_PRIVATE.encode()):
+        seed = key.removeprefix(_PRIVATE.encode())
+        return b"v1a," + base64.b64encode(public_keys.ed25519_signature(seed, b"".join(parts)))
+    if key.startswith(_PUBLIC.encode()):
+        return b"v1a,"
+    return b"v1," + base64.b64encode(signatures.mac(key, *parts))
 
 
 STANDARD: Final = Standard()

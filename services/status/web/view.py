@@ -56,6 +56,7 @@ class TrackingView:
     """All that the template may use."""
 
     order: str
+    """The number that customers know."""
     headline: str
     sentence: str
     next: str
@@ -95,7 +96,7 @@ def tracking_view(
         for number, parcel in enumerate(status.parcels, 1)
     )
     return TrackingView(
-        order=status.order,
+        order=status.printed or status.order,
         headline=status.display.status,
         sentence=status.display.sentence,
         next=status.display.next,

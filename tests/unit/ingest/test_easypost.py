@@ -102,6 +102,15 @@ def test_a_tracker_status_that_says_nothing_makes_no_summary(status: object) -> 
     assert {scan.kind for scan in changed(status=status).scans} <= {"scan", "estimate"}
 
 
+def test_a_tracker_that_failed_keeps_the_scans_it_had_and_says_nothing_of_the_parcel() -> None:
+    failed = changed(status="error")
+    assert [scan for scan in failed.scans if scan.kind == "scan"] == [
+        scan for scan in changed().scans if scan.kind == "scan"
+    ]
+    assert {scan.kind for scan in failed.scans} <= {"scan", "estimate"}
+    assert changed(status="error", tracking_details=[]).ignored == "tracker_error"
+
+
 def test_a_tracker_without_a_time_is_told_when_we_were_told_and_keeps_its_key() -> None:
     body = document(DELIVERED)
     body["result"]["updated_at"] = None
@@ -119,7 +128,8 @@ def test_a_tracker_without_a_time_is_told_when_we_were_told_and_keeps_its_key() 
         ("2026-11-20", "2026-11-21T00:00:00Z", "2026-11-20"),
         (None, "2026-11-21T00:00:00Z", "2026-11-21"),
         ("soon", "2026-11-21", "2026-11-21"),
-        ("2875-10-22", None, "2875-10-22"),
+        ("2175-10-22", None, "2175-10-22"),
+        ("2875-10-22", "2026-11-21", "2026-11-21"),
     ],
 )
 def test_an_estimate_is_a_local_day(local: str | None, plain: str | None, day: str) -> None:
@@ -129,6 +139,35 @@ def test_an_estimate_is_a_local_day(local: str | None, plain: str | None, day: s
     estimate = reading_of(json.dumps(body).encode()).scans[-1]
     assert estimate.window is not None
     assert (estimate.kind, str(estimate.window.day), estimate.stage) == ("estimate", day, None)
+
+
+def test_a_raw_code_holds_what_was_given_and_nothing_for_what_was_not() -> None:
+    body = document("easypost/bare_tracker_object")
+    one = body["tracking_details"][0]
+    given = [("in_transit", None, "PU"), ("in_transit", "unknown", None), ("failure", "", "0174"), (None, None, "DL")]
+    body["tracking_details"] = [
+        one | {"status": status, "status_detail": detail, "carrier_code": code, "datetime": f"2026-01-0{day}T10:00:00Z"}
+        for day, (status, detail, code) in enumerate(given, 1)
+    ]
+    scans = [scan for scan in reading_of(json.dumps(body).encode()).scans if scan.kind == "scan"]
+    assert [scan.raw_code for scan in scans] == ["in_transit/PU", "in_transit/unknown", "failure/0174", "DL"]
+
+
+def test_a_list_of_trackers_is_read_as_each_of_them() -> None:
+    listed = document("easypost/list_of_trackers")
+    apart = [reading_of(json.dumps(one).encode()) for one in listed["trackers"]]
+    together = reading_of(json.dumps(listed).encode())
+    assert {scan.event_key for scan in together.scans} == {
+        scan.event_key for reading in apart for scan in reading.scans
+    }
+    assert [problem.reason for problem in together.problems] == ["no_number"]
+    assert reading_of(b'{"trackers":[],"has_more":false}').ignored == "no_tracking"
+    assert reading_of(json.dumps({"trackers": [{}] * 201}).encode()).problems[0].reason == "too_many_trackings"
+
+
+def test_another_object_with_a_tracking_code_is_no_tracker() -> None:
+    shipment = document("easypost/tracker_with_little_in_it") | {"object": "Shipment"}
+    assert [problem.reason for problem in reading_of(json.dumps(shipment).encode()).problems] == ["bad_shape"]
 
 
 def test_every_row_of_the_map_is_a_documented_status_and_detail() -> None:
@@ -161,6 +200,8 @@ def test_a_new_detail_under_a_known_status_keeps_its_stage_and_is_put_on_the_map
         ("return_to_sender", "Returning to sender", "in_transit", "started"),
         ("available_for_pickup", "Available in a parcel locker", "available_for_pickup", "locker"),
         ("in_transit", "Delivery attempted", "in_transit", "processed"),
+        ("in_transit", "Picked up", "accepted", "picked_up"),
+        ("in_transit", "Not yet picked up", "in_transit", "processed"),
     ],
 )
 def test_wording_decides_only_where_the_codes_say_too_little(
@@ -170,7 +211,7 @@ def test_wording_decides_only_where_the_codes_say_too_little(
     assert (meaning.stage, meaning.substatus) == (stage, substatus)
 
 
-# Garbage: hazards 5.1 rows 13 to 19.
+# Garbage.
 GARBAGE = (
     b"",
     b"\xff\xfe{}",

@@ -33,7 +33,10 @@ class Kept(Intake):
         self.go.set()
         self.requests: list[Request] = []
 
-    async def keep(self, carrier: Carrier, request: Request, *, told_at: Any) -> None:
+    async def keep(
+        self, carrier: Carrier, request: Request, *, told_at: Any, via: str = "push", number: str | None = None
+    ) -> None:
+        assert (via, number) == ("push", None)
         assert told_at == TOLD_AT
         assert carrier.provider in CARRIERS
         await self.go.wait()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.carriers.registry import CARRIERS
+from services.ingest.carriers.registry import WEBHOOK_CARRIERS
 from services.ingest.settings import IngestSettings, signing_keys
 from services.runtime import environment
 from services.runtime.errors import Misconfigured
@@ -37,7 +37,7 @@ def test_secrets_of_all_providers_can_stand_in_one_json() -> None:
 
 
 def test_a_secret_for_a_provider_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
-    with pytest.raises(Misconfigured, match=f"easypsot.*known: {', '.join(CARRIERS)}"):
+    with pytest.raises(Misconfigured, match=f"easypsot.*known: {', '.join(WEBHOOK_CARRIERS)}"):
         environment.load(IngestSettings, {"TRACKFOLD_INGEST__SECRETS__EASYPSOT": "hush"})
 
 

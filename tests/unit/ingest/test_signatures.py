@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as Oracle
 
-from services.ingest.carriers import signatures
+from services.ingest.carriers import public_keys, signatures, track17
 from services.ingest.carriers.base import Carrier, Request
 from services.ingest.carriers.easypost import EASYPOST
-from services.ingest.carriers.registry import CARRIERS
+from services.ingest.carriers.registry import CARRIERS, WEBHOOK_CARRIERS
 from services.ingest.carriers.standard import STANDARD
 from tests.unit.ingest.samples import SECRETS, TOLD_AT, body_of, signed
 
@@ -163,18 +164,23 @@ class TestStandard:
             STANDARD.secret_key(secret)
 
 
-@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
+@pytest.mark.parametrize("carrier", WEBHOOK_CARRIERS.values(), ids=WEBHOOK_CARRIERS)
 def test_every_failure_costs_the_same_number_of_macs(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [carrier.secret_key(secret) for secret in SECRETS[carrier.provider]]
     right = signed(carrier, BODY, keys[0])
     calls: list[bytes] = []
-    real = signatures.mac
 
-    def counted(key: bytes, *parts: bytes) -> bytes:
-        calls.append(key)
-        return real(key, *parts)
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def count(key: bytes, *parts: bytes, **named: Any) -> Any:
+            calls.append(key)
+            return real(key, *parts, **named)
 
-    monkeypatch.setattr(signatures, "mac", counted)
+        return count
+
+    monkeypatch.setattr(signatures, "mac", counted(signatures.mac))
+    monkeypatch.setattr(track17, "hash_of", counted(track17.hash_of))
+    monkeypatch.setattr(public_keys, "rsa_fits", counted(public_keys.rsa_fits))
+    monkeypatch.setattr(public_keys, "ed25519_fits", counted(public_keys.ed25519_fits))
 
     def cost(request: Request) -> int:
         calls.clear()
@@ -198,7 +204,9 @@ def test_every_failure_costs_the_same_number_of_macs(carrier: Carrier, monkeypat
 
 
 NAMES = [b"x-hmac-signature", b"x-hmac-signature-v2", b"x-timestamp", b"x-path", b"webhook-id", b"webhook-timestamp",
-         b"webhook-signature", b"svix-id", b"svix-timestamp", b"svix-signature"]  # fmt: skip
+         b"webhook-signature", b"svix-id", b"svix-timestamp", b"svix-signature", b"shippo-auth-signature",
+         b"x-shipengine-timestamp", b"x-shipengine-rsa-sha256-key-id",
+         b"x-shipengine-rsa-sha256-signature"]  # fmt: skip
 
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)

@@ -61,6 +61,16 @@ def test_the_simulator_signs_with_what_ingest_verifies_with() -> None:
     assert local.local.ingest_url.endswith(f":{ingest.http.port}")
 
 
+def test_whoever_tries_a_local_run_by_hand_has_an_operators_token() -> None:
+    ports, secret = choose_ports(), Secrets()
+    env = environments(ports, secret, ADDRESSES, folder="/tmp")  # noqa: S108 -- only a value
+    given = simulator_variables(ports, secret, ADDRESSES)
+
+    ingest = environment.load(IngestSettings, env["ingest"])
+    assert [one.get_secret_value() for one in ingest.ingest.operator_tokens] == [secret.operator]
+    assert given["TRACKFOLD_INGEST__OPERATOR_TOKENS"] == secret.operator
+
+
 def test_a_secret_of_digits_stays_what_was_written() -> None:
     local = environment.load(LocalSettings, {"TRACKFOLD_LOCAL__SECRETS__EASYPOST": "12345678"})
 

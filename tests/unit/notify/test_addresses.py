@@ -1,4 +1,4 @@
-"""Contacts as strangers type them (hazards 5.4): one recipient in a normal form, or none."""
+"""Contacts as strangers type them: one recipient in a normal form, or none."""
 
 import pytest
 from hypothesis import given

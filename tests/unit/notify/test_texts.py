@@ -15,8 +15,8 @@ from services.notify.channels.sms import segments
 from services.notify.contacts import Profile
 from services.notify.facts import Facts, facts
 from services.notify.policy import POLICY, Identity, Told
-from services.notify.render import render
-from services.notify.samples import sample_facts
+from services.notify.render import Rendered, render
+from services.notify.samples import LINK, sample_facts
 from tests.unit.notify.making import book, milestone, parcel, placed_body, status
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
@@ -26,7 +26,20 @@ MESSAGES = [(channel, name) for channel in CHANNELS for name in TOLD]
 
 @pytest.mark.parametrize(("channel", "name"), MESSAGES)
 def test_texts_are_the_golden_ones(channel: str, name: str) -> None:
-    message = render(channel, name, sample_facts(name, channel=channel))
+    are_golden(channel, name, render(channel, name, sample_facts(name, channel=channel)))
+
+
+@pytest.mark.parametrize("channel", list(CHANNELS))
+def test_texts_name_the_printed_number_where_the_order_has_one(channel: str) -> None:
+    given = sample_facts("shipped", channel=channel, printed="#1042")
+    message = render(channel, "shipped", given)
+    are_golden(channel, "shipped_with_printed_number", message)
+    for text in (message.text, message.subject, message.html):
+        assert text is None or ("#1042" in text and "1001" not in text.replace(LINK, ""))
+
+
+def are_golden(channel: str, name: str, message: Rendered) -> None:
+    """Compare every text of a message with its file."""
     subject = f"Subject: {message.subject}\n\n" if message.subject is not None else ""
     texts = {"txt": subject + message.text, "html": message.html}
     for kind, text in texts.items():

@@ -1,9 +1,12 @@
 """Carriers: one slug each, whatever a shop or a provider calls it."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import carrier_table, national_posts
 from schemas.carriers import CARRIERS, MAX_SLUG, canonical_carrier, carrier_name, carrier_page, is_known
 from schemas.scans import Scan
 from tests.builders import make_scan
@@ -96,6 +99,58 @@ def test_a_number_cannot_leave_its_place_in_the_carriers_page() -> None:
     assert page.endswith("A%2F..%2FB%2BC")
 
 
+def test_a_carrier_has_a_page_of_its_own_for_a_number_where_one_takes_the_number_alone() -> None:
+    assert carrier_page("evri", "H01") == "https://www.evri.com/track/parcel/H01"
+    assert carrier_page("an-post", "RB123456785IE") == (
+        "https://www.anpost.com/Post-Parcels/Track/History?item=RB123456785IE"
+    )
+    # The page of this carrier asks for the postcode as well.
+    assert carrier_page("mondial-relay", "1") is None
+
+
+def test_every_page_takes_the_number_in_one_place_and_is_https() -> None:
+    pages = [carrier.tracking_page for carrier in CARRIERS.values() if carrier.tracking_page is not None]
+    assert len(pages) > 40
+    assert [page for page in pages if page.count("{number}") != 1 or not page.startswith("https://")] == []
+
+
 def test_an_unknown_carrier_has_no_page() -> None:
     assert carrier_page("owl-post", "1") is None
-    assert carrier_page("evri", "1") is None
+
+
+def test_no_two_rows_share_a_slug_and_no_name_means_two_carriers() -> None:
+    rows = [*carrier_table.ROWS, *national_posts.ROWS]
+    assert len(rows) == len(CARRIERS)
+    named = [
+        (re.sub(r"[^a-z0-9]", "", name.casefold()), row.slug)
+        for row in rows
+        for name in {row.slug, row.name, *row.aliases}
+    ]
+    meanings: dict[str, set[str]] = {}
+    for name, slug in named:
+        meanings.setdefault(name, set()).add(slug)
+    assert {name: slugs for name, slugs in meanings.items() if len(slugs) > 1} == {}
+
+
+@pytest.mark.parametrize("slug", [row.slug for row in national_posts.ROWS])
+def test_no_name_of_a_post_is_a_bare_number_that_a_provider_could_mean_otherwise(slug: str) -> None:
+    row = CARRIERS[slug]
+    assert not any(re.fullmatch(r"[\W\d_]*", name) for name in (row.slug, row.name, *row.aliases))
+
+
+@pytest.mark.parametrize(
+    ("country", "slug"),
+    [("GB", "royal-mail"), ("US", "usps"), ("DE", "deutsche-post"), ("SE", "postnord-se"), ("KR", "korea-post")],
+)
+def test_every_country_has_one_post_that_we_know_by_name(country: str, slug: str) -> None:
+    assert national_posts.POST_OF_COUNTRY[country] == slug
+    assert set(national_posts.POST_OF_COUNTRY.values()) <= set(CARRIERS)
+    assert all(re.fullmatch(r"[A-Z]{2}", code) for code in national_posts.POST_OF_COUNTRY)
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [("LaserShip V2", "lasership"), ("Amazon Logistics", "amazon-shipping"), ("Hong Kong Post", "hongkong-post")],
+)
+def test_a_carrier_that_goes_by_another_name_keeps_its_slug(name: str, slug: str) -> None:
+    assert canonical_carrier(name) == slug

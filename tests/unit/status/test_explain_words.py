@@ -15,7 +15,7 @@ from services.status.readings import content_hash
 from services.status.web.rendering import explain_page
 from tests.builders import SHIPMENT_KEY, after, line, make_order_event
 from tests.unit.status.explaining import BEGIN, PLACED, event, explained, parcel, scan_of, scanned
-from tests.unit.status.making import fold
+from tests.unit.status.making import fold, told
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -155,6 +155,24 @@ def test_every_rule_that_a_story_names_is_listed_once_by_its_number() -> None:
     )
     assert [rule for rule, _ in rules_of(story)] == ["R10", "R12", "R21", "E15"]
     assert rules_of(explained(PLACED)) == []
+
+
+def test_the_number_that_customers_know_stands_beside_that_of_the_key() -> None:
+    story = explained(told(event_id="p", printed="#2042"))
+    assert (story.order, story.printed) == ("1001", "#2042")
+    assert story_text(story).startswith("Order #2042 (1001) of shop main: ")
+    page = explain_page(story)
+    assert "why order #2042 shows it</title>" in page
+    assert '<span class="number">#2042</span> (id <span class="number">1001</span>) of shop main' in page
+    plain = explained(PLACED)
+    assert plain.printed is None
+    assert story_text(plain).startswith("Order 1001 of shop main: ")
+    assert '<span class="number">1001</span> of shop main' in explain_page(plain)
+
+
+def test_of_an_erased_order_the_story_tells_no_printed_number() -> None:
+    erased = explained(told(event_id="p", printed="#2042"), event("erased", "e"))
+    assert (erased.state, erased.printed) == ("erased", None)
 
 
 def test_the_page_escapes_whatever_people_wrote_and_names_every_rule_once() -> None:

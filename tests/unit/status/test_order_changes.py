@@ -185,6 +185,27 @@ def test_refunds_replacements_and_notes_move_nothing_and_the_replacement_is_link
     assert fold(told(replaces="0990"))["replaces"] == "0990"
 
 
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [("#1001", "#1001"), (" #1001\u200b", "#1001"), ("1001", None), ("\u200b", None), (None, None)],
+)
+def test_the_number_that_customers_know_is_shown_where_it_is_another(printed: str | None, shown: str | None) -> None:
+    document = fold(told(printed=printed))
+    assert (document["order"], document["printed"]) == ("1001", shown)
+    assert read_back(document).printed == shown
+
+
+def test_the_printed_number_is_that_of_the_first_word_and_changes_no_state() -> None:
+    first, again = told(event_id="p", printed="#1001"), told(event_id="q", printed="#1002")
+    assert fold(first, *DELIVERED[1:]) == {**fold(*DELIVERED), "printed": "#1001"}
+    assert fold(again, first)["printed"] == "#1001"
+    assert fold(event("on_hold"))["printed"] is None
+
+
+def test_of_an_erased_order_no_printed_number_is_left() -> None:
+    assert fold(told(printed="#1001"), event("erased"))["printed"] is None
+
+
 def test_an_agents_word_counts_until_it_is_taken_back() -> None:
     sent = (told(), created(), scanned("in_transit"))
     said = event("override_set", 300, stage="delivered", event_id="o", pinned=True)

@@ -7,7 +7,9 @@ import pytest
 
 from schemas.scans import Scan
 from schemas.vocabulary import Leg, Stage
-from services.status.sequence import instant, local_date, rank, sort_scans
+from services.ingest.apis.registry import APIS
+from services.ingest.carriers.registry import CARRIERS
+from services.status.sequence import AGGREGATORS, instant, local_date, rank, sort_scans
 from tests.builders import after, make_scan
 from tests.unit.status.parcels import fold, in_any_order, reasons, staged
 
@@ -148,3 +150,10 @@ def test_a_zone_that_nobody_knows_stops_nothing(name: str) -> None:
     assert local_date(scan, name) == "2026-11-20"
     assert local_date(scan, "Australia/Sydney") == "2026-11-21"
     assert local_date(scan.model_copy(update={"time_kind": "offset"}), "Australia/Sydney") == "2026-11-20"
+
+
+def test_r16_whoever_passes_on_what_other_carriers_told_is_called_as_ingest_calls_it() -> None:
+    of_any_carrier = {provider for provider, api in APIS.items() if api.traits.carriers is None}
+    without_an_api = {"shopify"}
+    assert of_any_carrier == {"aftership", "easypost", "sendcloud", "shipengine", "shippo", "track17"}
+    assert of_any_carrier | without_an_api == AGGREGATORS & set(CARRIERS)

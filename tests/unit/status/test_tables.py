@@ -36,8 +36,8 @@ HELD = {
     "accepted", "in_transit", "out_for_delivery", "attempted", "available_for_pickup", "delivered", "returned",
 }  # fmt: skip
 AGGREGATORS = [
-    "aftership", "easypost", "karrio", "parcellab", "sendcloud", "seventeentrack", "ship24", "shipengine", "shippo",
-    "trackingmore",
+    "aftership", "easypost", "karrio", "parcellab", "sendcloud", "ship24", "shipengine", "shippo", "shopify",
+    "track17", "trackingmore",
 ]  # fmt: skip
 
 

@@ -57,6 +57,18 @@ def test_an_order_without_a_parcel_says_what_comes_next() -> None:
     ]  # fmt: skip
 
 
+def test_the_page_calls_the_order_as_its_customer_does() -> None:
+    page = tracking_page(view(placed(printed="#2042")), follow=False)
+    assert "<title>Processing: order #2042</title>" in page
+    assert '<p class="order">Order <span class="number">#2042</span></p>' in page
+    assert "1001" not in page
+    assert "order 1001" in tracking_page(view(placed()), follow=False)
+
+
+def test_a_printed_number_is_text_on_the_page() -> None:
+    assert "<b>" not in tracking_page(view(placed(printed="<b>1</b>")), follow=False)
+
+
 def test_an_unpaid_order_stands_on_no_step_and_waits_for_the_customer() -> None:
     page = view(placed(payment_awaited=True))
     assert current(page) is None
