@@ -19,6 +19,7 @@ from schemas.scans import Scan
 from services.ingest.handler import TOPIC
 from services.ingest.normalise import Normalised, Outgoing, normalise
 from services.ingest.proofs.index import ProofIndex
+from services.ingest.sending import send_all
 from services.ingest.settings import IngestSettings
 from services.runtime import failpoints, metrics
 from services.runtime.consume import PlainConsumer
@@ -26,7 +27,6 @@ from services.runtime.kafka import Record
 from services.runtime.life import Life
 
 GROUP: Final = "trackfold.ingest.normalise"
-_SEND_LIMIT_S: Final = 30.0
 _SENT_AT_ONCE: Final = 1000
 """So many fit into the limit with ease: a batch of the longest histories has 200,000, and a batch must end."""
 
@@ -99,26 +99,12 @@ class Normaliser:
         if self._index is not None:  # of all, not of the new ones: a proof that is told again is kept from then on
             await self._index.note(one.scan for _, result in read for one in result.outgoing if one.scan is not None)
         await failpoints.hit("normalise.before_send")
-        await self._send(new)
+        await send_all(self._producer, self._kafka, new)
         self._beat()
         for one in new:
             if one.scan is not None:
                 self._memory.add(one.scan)
         _count(read, sent=new)
-
-    async def _send(self, outgoing: Sequence[Outgoing]) -> None:
-        """Send in order and wait for all; raise the first failure, after which the whole batch is done again."""
-        async with asyncio.timeout(_SEND_LIMIT_S):
-            waits = [
-                await self._producer.send(
-                    self._kafka.topic(one.topic), one.value, key=one.key, headers=list(one.headers)
-                )
-                for one in outgoing
-            ]
-            outcomes = await asyncio.gather(*waits, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
 
 
 def make_consumer(

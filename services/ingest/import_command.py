@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.keys import SHOP_PATTERN
@@ -23,13 +22,13 @@ from services.ingest.import_rows import Defaults
 from services.ingest.import_state import Place
 from services.ingest.normalise import order_record
 from services.ingest.printing import console, print_json, progress, table
+from services.ingest.sending import send_all
 from services.ingest.tools import UsageError
 from services.runtime import clock, environment, failpoints, kafka
 from services.runtime.errors import ExitCode, Transient
 from services.runtime.settings import KafkaSettings, OperatorSettings
 
 SENT_AT_ONCE: Final = 500
-_SEND_S: Final = 30.0
 _SHOWN: Final = 50
 _LISTED: Final = 1000
 
@@ -132,17 +131,17 @@ def _publish(source: Source, report: Report, *, from_line: int) -> None:
         sys.stderr.write(f"going on at line {report.from_line}\n")
     began = clock.monotonic()
     with progress("events published") as tell:
-        asyncio.run(_send_all(settings.kafka, source, report, place, tell))
+        asyncio.run(_send_batches(settings.kafka, source, report, place, tell))
     report.seconds = clock.monotonic() - began
     place.forget()
 
 
-async def _send_all(settings: KafkaSettings, source: Source, report: Report, place: Place, tell: Tell) -> None:
+async def _send_batches(settings: KafkaSettings, source: Source, report: Report, place: Place, tell: Tell) -> None:
     line = report.from_line
     try:
         async with kafka.open_producer(settings, "import", linger_ms=5) as producer:
             for batch in _batches(source, report.from_line):
-                await _send(producer, settings, batch)
+                await send_all(producer, settings, [order_record(one.order) for one in batch])
                 await failpoints.hit("import.after_batch")
                 report.published += len(batch)
                 line = batch[-1].last_line + 1
@@ -152,17 +151,6 @@ async def _send_all(settings: KafkaSettings, source: Source, report: Report, pla
         hint = "the same command goes on there; `trackfold doctor` says what does not answer"
         why = f"Kafka did not acknowledge ({type(error).__name__}); everything before line {line} is published"
         raise Transient("not_kept", why, hint=hint) from error
-
-
-async def _send(producer: AIOKafkaProducer, settings: KafkaSettings, batch: list[Told]) -> None:
-    """Send in the order of the file and return when all are acknowledged."""
-    async with asyncio.timeout(_SEND_S):
-        waits = []
-        for one in batch:
-            record = order_record(one.order)
-            topic = settings.topic(record.topic)
-            waits.append(await producer.send(topic, record.value, key=record.key, headers=list(record.headers)))
-        await asyncio.gather(*waits)
 
 
 def _batches(source: Source, from_line: int) -> Iterator[list[Told]]:

@@ -14,6 +14,7 @@ import typer
 
 from services.ingest.normalise import Outgoing, scan_record
 from services.ingest.printing import console, print_json, progress, table
+from services.ingest.sending import send_all
 from services.ingest.settings import IngestSettings
 from services.ingest.tools import UsageError, find_carrier, read_since
 from services.local import remap as work
@@ -23,7 +24,6 @@ from services.runtime.errors import ExitCode
 from services.runtime.settings import OperatorSettings
 
 _SHOWN: Final = 50
-_SEND_S: Final = 30.0
 _SENT_AT_ONCE: Final = 500
 
 
@@ -95,14 +95,7 @@ async def _publish(settings: OperatorSettings, records: Sequence[Outgoing]) -> N
     async with kafka.open_producer(settings.kafka, "remap") as producer:
         with progress("remap records") as tell:
             for at in range(0, len(records), _SENT_AT_ONCE):
-                async with asyncio.timeout(_SEND_S):
-                    waits = [
-                        await producer.send(
-                            settings.kafka.topic(one.topic), one.value, key=one.key, headers=list(one.headers)
-                        )
-                        for one in records[at : at + _SENT_AT_ONCE]
-                    ]
-                    await asyncio.gather(*waits)
+                await send_all(producer, settings.kafka, records[at : at + _SENT_AT_ONCE])
                 tell(min(at + _SENT_AT_ONCE, len(records)), len(records))
 
 
