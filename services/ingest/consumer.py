@@ -22,9 +22,9 @@ from services.ingest.proofs.index import ProofIndex
 from services.ingest.sending import send_all
 from services.ingest.settings import IngestSettings
 from services.runtime import failpoints, metrics
-from services.runtime.consume import PlainConsumer
 from services.runtime.kafka import Record
 from services.runtime.life import Life
+from services.runtime.plain_consume import PlainConsumer
 
 GROUP: Final = "trackfold.ingest.normalise"
 _SENT_AT_ONCE: Final = 1000

@@ -1,7 +1,7 @@
-"""The two ways of consuming: fenced by Postgres (status, notify), and plain (the normaliser, which has no database).
+"""Consuming behind the fence in Postgres (status, notify, the poller): one polled batch is one transaction.
 
-Both hand one polled batch to the service and never pass over a batch that failed: it is run again from the same records
-until it is done, its bad records are set aside, or the process ends.
+A batch that failed is never passed over: it is run again from the same records until it is done, its bad records are
+set aside, or the process ends. `plain_consume.py` is the other way, for the normaliser, which has no database.
 """
 
 import asyncio
@@ -118,7 +118,7 @@ class FencedConsumer(Reader):
             except Exception as exc:  # noqa: BLE001 - decided by delivery
                 self._doubt(chunk)
                 if delivery.decide(exc) is not Decision.DEAD_LETTER or run.reason:
-                    await patience.after(_not_the_record(exc) if run.reason else exc)
+                    await patience.after(delivery.not_the_record(exc) if run.reason else exc)
                     run.smaller()  # what the database cut off for taking too long would take as long again
                 else:
                     run.refused(delivery.reason(exc))
@@ -233,60 +233,3 @@ class FencedConsumer(Reader):
         metrics.MISPLACED.labels(self.name).inc(placement.misplaced(fresh, self._partitions_of))
         metrics.OFFSET_GAPS.labels(self.name).inc(gaps)
         metrics.BATCH_SECONDS.labels(self.name).observe(seconds)
-
-
-class PlainConsumer(Reader):
-    """Without a database: apply a polled batch, then commit its offsets to Kafka; a repeat must be harmless.
-
-    `apply` returns when everything it sent is acknowledged. It is run again from the same records until it succeeds;
-    it sets bad records aside itself, so whatever it raises is the world's fault, or ours (75).
-    """
-
-    def __init__(
-        self,
-        life: Life,
-        settings: KafkaSettings,
-        *,
-        group: str,
-        topics: Sequence[str],
-        apply: Callable[[Sequence[Record]], Awaitable[None]],
-        max_records: int | None = None,
-    ) -> None:
-        """Take the service's work."""
-        super().__init__(life, settings, group=group, topics=topics, max_records=max_records)
-        self._apply = apply
-
-    async def _go_back(self) -> None:
-        """Go back to what Kafka has committed: here nothing else knows what was done."""
-        for one in self.consumer.assignment():
-            offset = await self.consumer.committed(one)
-            if offset is None:
-                await self.consumer.seek_to_beginning(one)
-            else:
-                self.consumer.seek(one, offset)
-
-    async def _take(self, records: list[Record]) -> None:
-        await failpoints.hit("consume.polled")
-        began = clock.monotonic()
-        await delivery.persist(lambda: self._attempt(records), life=self._life, what=self.name, heart=self.heart)
-        metrics.RECORDS.labels(self.name, "applied").inc(len(records))
-        metrics.BATCH_SECONDS.labels(self.name).observe(clock.monotonic() - began)
-        await failpoints.hit("normalise.before_commit")
-        await self._commit_to_kafka({self._partition(one): one.offset + 1 for one in records})
-
-    async def _attempt(self, records: Sequence[Record]) -> None:
-        self.heart.beat()
-        try:
-            await self._apply(records)
-        except Exception as exc:
-            ours = _not_the_record(exc)
-            if ours is exc:
-                raise  # not `from exc`: an exception that is its own cause makes the log walk in a circle
-            raise ours from exc
-
-
-def _not_the_record(exc: Exception) -> Exception:
-    """Return a failure that nobody may take for the record's fault: there is nowhere left to put the record."""
-    if delivery.decide(exc) is Decision.DEAD_LETTER:
-        return RuntimeError(delivery.describe(exc))
-    return exc

@@ -164,6 +164,13 @@ def _field_names(model: type[pydantic.BaseModel]) -> set[str]:
     return set(model.model_fields).union(*below)
 
 
+def not_the_record(exc: Exception) -> Exception:
+    """Return a failure that nobody may take for the record's fault: there is nowhere left to put the record."""
+    if decide(exc) is Decision.DEAD_LETTER:
+        return RuntimeError(describe(exc))
+    return exc
+
+
 def exit_code(exc: BaseException) -> ExitCode:
     """Return the code a process ends with when this failure reaches its top."""
     if isinstance(exc, Exit):

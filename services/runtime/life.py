@@ -28,7 +28,7 @@ _LEAST_S: Final = 0.5
 
 
 class Consumer(Protocol):
-    """Something that reads from Kafka until it is stopped (`consume.FencedConsumer`, `consume.PlainConsumer`)."""
+    """Something that reads from Kafka until it is stopped (`consume.FencedConsumer`, `plain_consume.PlainConsumer`)."""
 
     name: str
 

@@ -11,7 +11,7 @@ import structlog
 from services.runtime import delivery, metrics
 from services.runtime.life import Life
 from services.runtime.postgres import Pool
-from services.status import repository
+from services.status import expiry_rows
 
 log = structlog.stdlib.get_logger("trackfold.status.expiry")
 
@@ -37,7 +37,7 @@ class Expiry:
     async def expire(self) -> int:
         """Delete some; return how many (shipments told by several providers count for each)."""
         async with self.pool.transaction() as connection:
-            expired = await repository.expire_unclaimed(connection, days=UNCLAIMED_DAYS, limit=AT_ONCE)
+            expired = await expiry_rows.expire(connection, days=UNCLAIMED_DAYS, limit=AT_ONCE)
         for provider, count in expired.items():
             metrics.UNCLAIMED_EXPIRED.labels(provider).inc(count)
             log.warning("unclaimed shipments expired", provider=provider, shipments=count)

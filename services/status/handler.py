@@ -16,7 +16,7 @@ from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
 from services.runtime.kafka import Record
 from services.runtime.postgres import Connection
-from services.status import repeats, repository, timer_rows, versions
+from services.status import outbox, repeats, repository, timer_rows, versions
 from services.status.awaited import first_dates
 from services.status.inputs import OrderIn, Refused, ScanIn, dead_letter, read
 from services.status.messages import Message, dead_letter_message, status_message
@@ -55,14 +55,14 @@ class Handler:
             await timer_rows.keep(connection, first_dates(world), grace_s=self.timer_grace_s)
             batch.committed.append(lambda: _count(world, unknown))
         letters = [dead_letter_message(dead_letter(one, at=now), at=now) for one in refused]
-        await repository.append_outbox(connection, [self.outputs.addressed(one) for one in (*messages, *letters)])
+        await outbox.append(connection, [self.outputs.addressed(one) for one in (*messages, *letters)])
         batch.committed.append(lambda: _count_refused(refused))
 
     async def quarantine(self, connection: Connection, record: Record, reason: str) -> None:
         """Set a record aside that the database itself refused."""
         now: datetime = await connection.fetchval(NOW)
         letter = dead_letter_message(dead_letter(Refused(record, reason, "the database refused it"), at=now), at=now)
-        await repository.append_outbox(connection, [self.outputs.addressed(letter)])
+        await outbox.append(connection, [self.outputs.addressed(letter)])
 
     async def _save(self, connection: Connection, world: World, now: datetime) -> list[Message]:
         await repository.append_ledger(connection, world.rows, at=now)

@@ -1,4 +1,4 @@
-"""All SQL of status but the relay's. Each statement names the race it closes where it closes one.
+"""The SQL of a batch, but for its messages (`outbox.py`). Each statement names the race it closes where it closes one.
 
 Locks are always taken in the order offsets (the fence), shipments, orders, each sorted; what is read before a lock is
 a guess, what is read under it is true.
@@ -78,13 +78,6 @@ update status.orders set version = $2, state = $3, doc = $4, message = $5, messa
 """
 # An order that reads the same has no new message; without this it would be folded once more by every batch.
 NOTE_REREAD: Final = "update status.orders set machine = $2 where order_key = any($1::text[])"
-# Ids are drawn here, after every order lock is held, so that an order's rows stand in the order of its versions.
-APPEND_OUTBOX: Final = """
-insert into status.outbox (topic, part, key, value, headers, timestamp_ms)
-select topic, part, key, value, headers, timestamp_ms
-from unnest($1::text[], $2::int[], $3::bytea[], $4::bytea[], $5::jsonb[], $6::bigint[])
-    with ordinality as t (topic, part, key, value, headers, timestamp_ms, place) order by place
-"""
 
 # A shipment that every order gave up again, and nobody scanned, is mended: it is no longer of interest.
 CARRIERS_SEEN: Final = """
@@ -98,28 +91,6 @@ where shipment not like 'ref:%:%' and exists (
     where claimed_by is null or (body ->> 'holds')::boolean)
 group by 1 order by 2 desc, 1
 """
-# Skips what a batch holds: whoever works on a shipment is about to make it younger or claimed.
-TAKE_UNCLAIMED: Final = """
-select shipment from status.shipment s
-where created_at < now() - make_interval(days => $1)
-    and not exists (select from status.ledger l where l.shipment = s.shipment and l.claimed_by is not null)
-    and not exists (select from status.ledger l
-                    where l.shipment = s.shipment and l.received_at >= now() - make_interval(days => $1))
-order by shipment limit $2 for update skip locked
-"""
-# Asked again under the locks: a batch that committed between that statement's snapshot and its lock is not in the
-# snapshot, and Postgres looks again at the row it locked, not at the ledger.
-STILL_UNCLAIMED: Final = """
-select shipment from unnest($2::text[]) as taken (shipment)
-where not exists (select from status.ledger l where l.shipment = taken.shipment
-                  and (l.claimed_by is not null or l.received_at >= now() - make_interval(days => $1)))
-"""
-PROVIDERS_OF: Final = """
-select body ->> 'provider' as provider, count(distinct shipment) as shipments
-from status.ledger where shipment = any($1::text[]) group by 1
-"""
-DELETE_LEDGER: Final = "delete from status.ledger where shipment = any($1::text[])"
-DELETE_SHIPMENTS: Final = "delete from status.shipment where shipment = any($1::text[])"
 
 
 async def create_and_lock_shipments(connection: Connection, shipments: Sequence[str]) -> dict[str, int]:
@@ -263,26 +234,6 @@ async def note_reread(connection: Connection, orders: Sequence[str]) -> None:
     """Note that this machine has folded orders of which it published nothing new."""
     if orders:
         await connection.execute(NOTE_REREAD, orders, versions.MACHINE_VERSION)
-
-
-async def append_outbox(connection: Connection, messages: Sequence[tuple[int, Message]]) -> None:
-    """Append (partition, message) rows in this order."""
-    if not messages:
-        return
-    rows = [(m.topic, part, m.key, m.value, json.dumps(m.headers), m.timestamp_ms) for part, m in messages]
-    await connection.execute(APPEND_OUTBOX, *(list(column) for column in zip(*rows, strict=True)))
-
-
-async def expire_unclaimed(connection: Connection, *, days: int, limit: int) -> dict[str, int]:
-    """Delete shipments that no order claimed and nobody scanned for so long; return how many per provider."""
-    locked = [row["shipment"] for row in await connection.fetch(TAKE_UNCLAIMED, days, limit)]
-    taken = [row["shipment"] for row in await connection.fetch(STILL_UNCLAIMED, days, locked)]
-    if not taken:
-        return {}
-    counted = await connection.fetch(PROVIDERS_OF, taken)
-    await connection.execute(DELETE_LEDGER, taken)
-    await connection.execute(DELETE_SHIPMENTS, taken)
-    return {row["provider"]: row["shipments"] for row in counted}
 
 
 async def carriers_seen(connection: Connection) -> list[asyncpg.Record]:

@@ -7,9 +7,9 @@ import pytest
 from aiokafka import TopicPartition
 
 from services.runtime import kafka as wiring
-from services.runtime.consume import PlainConsumer
 from services.runtime.kafka import Record
 from services.runtime.life import Life
+from services.runtime.plain_consume import PlainConsumer
 from services.runtime.settings import KafkaSettings, ProcessSettings, ServiceSettings
 from tests.integration.runtime_consuming import GROUP, TOPIC, Bench, send_with_header_name
 from tests.stack import topics

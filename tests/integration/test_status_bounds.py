@@ -11,7 +11,7 @@ import pytest
 from schemas.order_events import MAX_LINES
 from schemas.order_status import ORDER_STATUS
 from schemas.topics import TOPICS
-from services.status import repository
+from services.status import expiry_rows
 from services.status.messages import DEAD_LETTER_TOPIC, MAX_MESSAGE_BYTES, STATUS_TOPIC
 from tests.integration.test_status_engine import Engine
 from tests.records import event, placed, record, scan, shipment
@@ -120,7 +120,7 @@ async def test_a_shipment_that_is_claimed_while_it_expires_stays(engine: Engine,
 
     async def expire() -> dict[str, int]:
         async with expiring.transaction():
-            return await repository.expire_unclaimed(expiring, days=60, limit=10)
+            return await expiry_rows.expire(expiring, days=60, limit=10)
 
     async def waits() -> bool:
         blocked = "select cardinality(pg_blocking_pids($1)) > 0"

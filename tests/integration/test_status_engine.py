@@ -16,8 +16,8 @@ from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
 from services.runtime.kafka import Record
 from services.runtime.settings import OperatorSettings, PostgresSettings
+from services.status import expiry_rows, unknown_carriers
 from services.status import handler as handler_module
-from services.status import repository, unknown_carriers
 from services.status.handler import Handler
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
@@ -279,7 +279,7 @@ async def test_shipments_that_no_order_claimed_expire_after_sixty_days_counted_p
         aged = f"update status.{table} = now() - interval '61 days' where shipment <> 'royal-mail:YOUNG1'"
         await engine.connection.execute(aged)
     async with engine.connection.transaction():
-        assert await repository.expire_unclaimed(engine.connection, days=60, limit=10) == {"easypost": 1}
+        assert await expiry_rows.expire(engine.connection, days=60, limit=10) == {"easypost": 1}
     left = await engine.connection.fetch("select shipment from status.shipment order by 1")
     assert [row["shipment"] for row in left] == ["royal-mail:CLAIMED1", "royal-mail:YOUNG1"]
 

@@ -10,9 +10,9 @@ from faststream import AckPolicy
 from pydantic import SecretStr
 
 from services.runtime import kafka, reader
-from services.runtime.consume import PlainConsumer
 from services.runtime.errors import Misconfigured
 from services.runtime.life import Life
+from services.runtime.plain_consume import PlainConsumer
 from services.runtime.settings import KafkaSettings, ServiceSettings
 
 
