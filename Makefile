@@ -22,8 +22,13 @@ PYTEST ?=
 MUTATE ?=
 # Of `make fuzz`: for how long, and which providers.
 FUZZ ?=
+# Of `make chaos`: for how long faults happen, and which; without a seed chance says, and it is printed.
+SECONDS ?= 1200
+SEED ?=
+CHAOS ?=
 
-.PHONY: help env lock run test check format schemas docs bench-fold bench-webhooks properties fuzz cover mutate clean
+.PHONY: help env lock run test check format schemas docs bench-fold bench-webhooks properties fuzz cover mutate \
+  chaos faults clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' \
@@ -94,6 +99,16 @@ cover: env ## Every branch of the pure files is run by a test of the unit level,
 
 mutate: env ## Each row of the rule tables removed or swapped in turn: a test must notice (MUTATE="words of rows")
 	@exec $(BIN)/python -m tests.mutation $(MUTATE)
+
+chaos: env ## All faults mixed at random under load on three brokers, the oracle at the end (SECONDS=1200 SEED=n)
+	@exec $(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS)
+
+# In full length; what came of each goes into the table of docs/guarantees.md, whether all of them held or not.
+faults: env ## Every fault alone, in full length, and the table of docs/guarantees.md from it
+	@results="$$(mktemp)"; trap 'rm -f "$$results"' EXIT; held=0; \
+	FAULTS=full FAULT_RESULTS="$$results" $(BIN)/python -m pytest -q -p no:cacheprovider --kafka=apache \
+	  $(if $(POSTGRES),--postgres=$(POSTGRES)) tests/nemesis $(PYTEST) || held=$$?; \
+	$(BIN)/python -m tests.nemesis.table "$$results"; exit $$held
 
 format: env ## Put the code into the one format
 	$(BIN)/ruff format $(SOURCES)

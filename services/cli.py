@@ -14,6 +14,7 @@ import typer
 from services.ingest import commands as ingest
 from services.ingest.proofs import commands as proofs
 from services.local import commands as local
+from services.local.dead_letters import commands as dead_letters
 from services.notify import commands as notify
 from services.runtime import commands as runtime
 from services.runtime.errors import ExitCode, TrackfoldError
@@ -55,10 +56,13 @@ app.add_typer(proofs.app, name="proofs")
 app.add_typer(status.app, name="status")
 app.add_typer(status.machine, name="machine")
 app.command("explain")(status.explain)
+app.command("rebuild")(status.rebuild)
 app.add_typer(notify.app, name="notify")
 app.add_typer(runtime.migrations, name="migrate")
 app.add_typer(runtime.topics, name="topics")
+app.add_typer(runtime.offsets, name="offsets")
 app.add_typer(runtime.config(_settings_classes), name="config")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(local.app)  # simulate, doctor
 
 

@@ -9,12 +9,12 @@ from _pytest.terminal import TerminalReporter
 
 from tests.pipeline import Pipeline
 from tests.stack import databases, kafka, report, topics
-from tests.stack.processes import Processes, base_environment
-from tests.stack.run import Run
+from tests.stack.processes import Processes, service_environment
+from tests.stack.run import RUN, Run
 
-RUN = pytest.StashKey[Run]()
+pytest_plugins = ["tests.faults.fixtures", "tests.under_fire.fixtures"]
 HERE = Path(__file__).parent
-SPEED = ("unit", "mutation", "contract", "fuzz", "integration", "e2e")
+SPEED = ("unit", "mutation", "contract", "fuzz", "interleaving", "integration", "e2e", "nemesis", "chaos")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -133,21 +133,9 @@ def environment(kafka: kafka.Kafka, database: str, prefix: str) -> Callable[...,
     """Make the environment of a service process: `environment(TRACKFOLD_LOG__LEVEL="debug")`."""
 
     def make(**overrides: str) -> dict[str, str]:
-        return (
-            base_environment()
-            | {
-                "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-                "DATABASE_URL": database,
-                "TRACKFOLD_KAFKA__TOPIC_PREFIX": prefix,
-                "TRACKFOLD_KAFKA__PARTITIONS": "3",
-                "TRACKFOLD_KAFKA__REPLICATION_FACTOR": "1",
-                "TRACKFOLD_KAFKA__MIN_INSYNC_REPLICAS": "1",
-                "TRACKFOLD_KAFKA__FETCH_MAX_WAIT_MS": "20",
-                "TRACKFOLD_KAFKA__SESSION_TIMEOUT_MS": "6000",
-                "TRACKFOLD_LINKS__KEYS": '["test:0123456789abcdef0123456789abcdef"]',
-            }
-            | overrides
-        )
+        broker = {"TRACKFOLD_KAFKA__TRUST_LOG_ENDS": str("end_offsets" in kafka.capabilities).lower()}
+        made = service_environment(kafka=kafka.bootstrap_servers, database=database, prefix=prefix)
+        return made | broker | overrides
 
     return make
 

@@ -207,7 +207,8 @@ async def _on_http_exception(request: StarletteRequest, exc: Exception) -> Respo
 
 
 async def _on_failure(request: StarletteRequest, _: Exception) -> Response:
-    response = problem(500, "Not possible right now", "please send it again")
+    # Ours to mend, and nothing was kept: a sender that is told when to come back loses nothing.
+    response = unavailable("please send it again")
     response.headers["x-request-id"] = request_id(request.headers.raw)
     return response
 

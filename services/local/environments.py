@@ -128,6 +128,7 @@ def kafka_variables(address: str) -> dict[str, str]:
         "TRACKFOLD_KAFKA__MIN_INSYNC_REPLICAS": "1",
         "TRACKFOLD_KAFKA__FETCH_MAX_WAIT_MS": "20",
         "TRACKFOLD_KAFKA__SESSION_TIMEOUT_MS": "6000",
+        "TRACKFOLD_KAFKA__TRUST_LOG_ENDS": "false",
     }
 
 

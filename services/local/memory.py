@@ -16,7 +16,8 @@ from services.status.inputs import OrderIn, Refused, ScanIn
 from services.status.order import Document
 from services.status.order_facts import StoredEvent
 from services.status.parcel_fold import History
-from services.status.replay import LedgerRow, OrderRow, Published, World, claims_on_the_way
+from services.status.replay import World, claims_on_the_way
+from services.status.replayed import LedgerRow, OrderRow, Published
 
 Item = ScanIn | OrderIn
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from services.notify import restoring
 from services.notify.channels.base import Channel
 from services.notify.channels.registry import CHANNELS
 from services.notify.compose import Composer
@@ -37,6 +38,9 @@ async def _start(life: Life, settings: NotifySettings) -> None:
     await migrate.wait(life, pool, "notify")
     producer = await life.enter("kafka", lambda: kafka.open_producer(settings.kafka, "notify.relay"))
     life.spawn("kafka", lambda: kafka.watch(life, producer))
+    # Before anything is told, and before the inputs call for it again.
+    await restoring.read_back(life, settings.kafka, pool)
+    life.spawn("database", lambda: restoring.watch(life, settings.kafka, pool))
     life.spawn("relay", Relay(life, settings, pool, producer).run)
     life.spawn("sender", Sender(life, settings.notify, pool, channels=channels, composer=composer).run)
     await life.consume(make_consumer(life, settings.kafka, pool, Handler(settings.notify)))

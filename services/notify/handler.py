@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import structlog
 
 from schemas.order_status import ORDER_STATUS, OrderStatus
-from services.notify import contacts, inputs, policy, repository
+from schemas.vocabulary import OrderState
+from services.notify import contacts, erasing, inputs, policy, repository
 from services.notify.contacts import BOOK, Book
 from services.notify.inputs import News, Told
-from services.notify.policy import Identity
+from services.notify.policy import Identity, Reason
 from services.notify.rows import Letter, NewRow, OrderRow
 from services.notify.settings import NotifySection
-from services.runtime import delivery, metrics
+from services.runtime import delivery, incarnation, metrics
 from services.runtime.consume import Batch
 from services.runtime.errors import Poison
 from services.runtime.kafka import Record
@@ -40,6 +41,10 @@ class _Order:
         status = None if row.status is None else ORDER_STATUS.validate_json(row.status)
         return cls(row, BOOK.validate_json(row.book), status, row.version)
 
+    def is_erased(self) -> bool:
+        """Tell whether its data were erased: its people are forgotten, and nobody is told anything."""
+        return self.status is not None and self.status.state == OrderState.ERASED
+
 
 class Handler:
     """Applies batches; the messages that follow are the sender's."""
@@ -50,10 +55,12 @@ class Handler:
         self._settle_s = settings.settle_s
 
     async def apply(self, batch: Batch) -> None:
-        """Do the work of one batch inside its transaction."""
-        read, letters = _read(batch.records)
-        if letters:
-            await repository.quarantine(batch.connection, letters)
+        """Do the work of one batch inside its transaction; waits while a restored database is not compared."""
+        await incarnation.hold(batch.connection, repository.SCHEMA)
+        read, refused = _read(batch.records)
+        if refused:
+            await repository.quarantine(batch.connection, [letter for letter, _ in refused])
+            batch.committed.append(lambda: _count(refused))
         if not read:
             return
         names = {one.key: (one.shop, one.order) for one in read}
@@ -69,10 +76,14 @@ class Handler:
         metrics.DEAD_LETTERS.labels("notify", reason).inc()
 
     def _take(self, order: _Order, one: Told | News) -> None:
+        if order.is_erased():
+            return  # whatever comes or is told again: its status is the mark that stays (rule E9)
         if isinstance(one, Told):
             order.book = contacts.fold(order.book, one.event, one.stamp)
         elif not self._newer(order, one.status):
             return
+        if order.is_erased():
+            order.book = contacts.EMPTY
         if order.status is None:
             return
         for planned in policy.plan(order.row.order_key, order.status, order.book, channels=self._channels):
@@ -95,6 +106,9 @@ class Handler:
         rows = [row for order in orders for row in order.rows.values()]
         for channel, milestone, state, reason in await repository.plan(connection, rows, settle_s=self._settle_s):
             metrics.NOTIFICATIONS.labels(channel, milestone, "planned" if state == "pending" else state, reason).inc()
+        erased = [one.row.order_key for one in orders if one.is_erased() and one.version != one.row.version]
+        for channel, milestone in await erasing.erase(connection, erased):
+            metrics.NOTIFICATIONS.labels(channel, milestone, "suppressed", Reason.ERASED).inc()
         if changed:
             await repository.wake(connection, [row.order_key for row in changed])
 
@@ -110,17 +124,21 @@ def _changed(order: _Order) -> OrderRow | None:
     return OrderRow(row.order_key, row.shop, row.order, book, order.version, status, row.revision)
 
 
-def _read(records: Sequence[Record]) -> tuple[list[Told | News], list[Letter]]:
+def _read(records: Sequence[Record]) -> tuple[list[Told | News], list[tuple[Letter, str]]]:
     read: list[Told | News] = []
-    letters: list[Letter] = []
+    refused: list[tuple[Letter, str]] = []
     for record in records:
         try:
             one = inputs.read(record)
         except Poison as exc:
             log.warning("dead letter", place=record.place, reason=exc.reason, why=delivery.describe(exc))
-            metrics.DEAD_LETTERS.labels("notify", exc.reason).inc()
-            letters.append(inputs.letter(record, exc.reason, delivery.describe(exc)))
+            refused.append((inputs.letter(record, exc.reason, delivery.describe(exc)), exc.reason))
             continue
         if one is not None:
             read.append(one)
-    return read, letters
+    return read, refused
+
+
+def _count(refused: Sequence[tuple[Letter, str]]) -> None:
+    for _, reason in refused:
+        metrics.DEAD_LETTERS.labels("notify", reason).inc()

@@ -16,7 +16,7 @@ from schemas.notification_outcomes import NotificationOutcome
 from services.notify import repository
 from services.notify.rows import Ended, Ending, Letter
 from services.notify.settings import NotifySettings
-from services.runtime import delivery, kafka, metrics
+from services.runtime import delivery, failpoints, kafka, metrics
 from services.runtime.life import Life
 from services.runtime.postgres import Connection, Pool
 
@@ -71,9 +71,11 @@ class Relay:
             if not await become_publisher(connection):
                 return 0
             # The pool drops session locks when it takes the connection back, also after a failure.
-            outcomes = await ended(connection, limit=_ROUND)
-            await self._each(*(self._outcome(one) for one in outcomes))
-            await published(connection, outcomes)
+            if outcomes := await ended(connection, limit=_ROUND):
+                await failpoints.hit("outcomes.before_send")
+                await self._each(*(self._outcome(one) for one in outcomes))
+                await failpoints.hit("outcomes.after_send")
+                await published(connection, outcomes)
             waiting = await letters(connection, limit=_ROUND)
             await self._each(*(self._letter(one) for _, one in waiting))
             await letters_sent(connection, [number for number, _ in waiting])

@@ -5,7 +5,7 @@ database's clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ import asyncpg
 from services.notify.policy import Identity
 from services.notify.rows import Claimed, Ending, Letter, NewRow, OrderRow
 from services.runtime.postgres import Connection
+
+SCHEMA: Final = "notify"
 
 _CREATE_ORDERS: Final = """
 insert into notify.customer_order (order_key, shop, order_number)
@@ -104,12 +106,20 @@ where (order_key, parcel, milestone, occasion, channel) = ($1, $2, $3, $4, $5) a
 
 _REVISION: Final = "select revision from notify.customer_order where order_key = $1 for share"
 
+_IS_ERASED: Final = """
+select coalesce(status::jsonb ->> 'state' = 'erased', false) from notify.customer_order where order_key = $1 for share
+"""
+
 #: The token still owns a row whose lease ended: what is known now is better than unknown.
 _END: Final = """
 update notify.notification
 set state = $3, reason = $4, detail = $5, recipient_hash = coalesce($6, recipient_hash), provider = $7,
     provider_ref = $8, lease_until = null, changed_at = now(), outcome_no = nextval('notify.outcome_no')
-where id = $1 and token = $2 and state in ('attempting', 'unknown')
+where id = $1 and (
+    (token = $2 and state in ('attempting', 'unknown'))
+    -- What the provider took, or may have taken, holds even in a database that became older meanwhile.
+    or ($3 in ('accepted', 'unknown') and state in ('pending', 'waiting', 'attempting', 'unknown'))
+)
 """
 
 _AGAIN: Final = """
@@ -224,7 +234,13 @@ async def find(connection: Connection, order_key: str) -> OrderRow | None:
 
 
 async def end(connection: Connection, claimed: Claimed, ending: Ending) -> bool:
-    """Write down how a message ended; False when the row is not ours any more."""
+    """Write down how a message ended; False when the row is not ours any more.
+
+    An order that was erased meanwhile has forgotten its people: nothing brings them back (rule E9).
+    """
+    # The lock makes the handler that erases either finish before us or find what we write.
+    if await connection.fetchval(_IS_ERASED, claimed.identity.order_key):
+        ending = replace(ending, recipient_hash=None, detail=None)
     done = await connection.execute(_END, claimed.id, claimed.token, *astuple(ending))
     return bool(done == "UPDATE 1")
 
@@ -272,13 +288,7 @@ def _columns(rows: Sequence[object], *names: str) -> list[list[Any]]:
 
 def _order(row: asyncpg.Record) -> OrderRow:
     return OrderRow(
-        row["order_key"],
-        row["shop"],
-        row["order_number"],
-        row["book"],
-        row["version"],
-        row["status"],
-        row["revision"],
+        row["order_key"], row["shop"], row["order_number"], row["book"], row["version"], row["status"], row["revision"]
     )
 
 

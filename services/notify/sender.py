@@ -24,7 +24,7 @@ from services.notify.policy import Reason
 from services.notify.rows import Claimed, Ending, OrderRow
 from services.notify.settings import NotifySection
 from services.notify.verdict import EMAIL, Deliver, Hold, Moment, Rules, Withhold, verdict
-from services.runtime import backoff, clock, delivery, failpoints, metrics
+from services.runtime import backoff, clock, delivery, failpoints, incarnation, metrics
 from services.runtime.life import Life
 from services.runtime.postgres import Connection, Pool
 
@@ -88,6 +88,7 @@ class Sender:
         await failpoints.hit("notify.before_claim")
         settings = self._settings
         async with self._pool.transaction() as connection:
+            await incarnation.hold(connection, repository.SCHEMA)
             lost = await repository.expire(connection)
             claimed = await repository.claim(
                 connection, limit=limit, lease_s=settings.lease_s, channels=tuple(self._channels)

@@ -20,6 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 topics = typer.Typer(help="Kafka topics as the contract has them.", no_args_is_help=True)
 migrations = typer.Typer(help="Database schemas.", no_args_is_help=True)
+offsets = typer.Typer(help="Where the services stand in Kafka's logs.", no_args_is_help=True)
 
 
 @topics.command("plan")
@@ -63,6 +64,49 @@ def migrate_status(*, as_json: Json = False) -> None:
     _print_states(states, as_json=as_json, none="there are no migrations")
     if not all(state.applied for state in states):
         raise typer.Exit(1)
+
+
+@offsets.command("show")
+def offsets_show(*, as_json: Json = False) -> None:
+    """List where each service stands in each log, and whether it is the log it has applied. Exit code 1 when not."""
+    from services.runtime import offsets_command as work
+
+    settings = _settings()
+    with _kafka_named(settings.kafka):
+        code = work.show(settings, as_json=as_json)
+    raise typer.Exit(code)
+
+
+@offsets.command("adopt")
+def offsets_adopt(  # noqa: PLR0913 - options
+    *,
+    service: Annotated[str | None, typer.Option(help="Whose offsets: status, notify, ingest.")] = None,
+    group: Annotated[str | None, typer.Option(help="Or the consumer group they belong to.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    start: Annotated[str, typer.Option("--from", help="Read on from: start, end or keep.")] = "start",
+    everything: Annotated[bool, typer.Option("--all", help="Also logs that are the ones that were applied.")] = False,
+    author: Annotated[str | None, typer.Option(help="Who decides; without it, the user of this shell.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, in words; kept for ever.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only say what would be done.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Accept the logs as Kafka has them now, after Kafka was replaced, a topic made anew, or a log cut.
+
+    Which place the service reads on from: `start` reads all that is there again (what is known has no effect), `end`
+    skips what is there, `keep` goes on at the stored offset, for a log that holds the same records, as a mirror does.
+    """
+    from services.runtime import offsets_command as work
+    from services.runtime.adopting import From
+
+    if start not in list(From):
+        raise typer.BadParameter("one of start, end, keep", param_hint="--from")
+    wish = work.Wish(
+        service=service, group=group, topic=topic, start=From(start), everything=everything, author=author,
+        reason=reason, yes=yes,
+    )  # fmt: skip
+    settings = _settings()
+    with _kafka_named(settings.kafka):
+        work.adopt(settings, wish, as_json=as_json)
 
 
 def config(classes: Callable[[], Sequence[type["Settings"]]]) -> typer.Typer:

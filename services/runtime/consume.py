@@ -6,7 +6,7 @@ set aside, or the process ends. `plain_consume.py` is the other way, for the nor
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,19 +17,23 @@ from aiokafka.errors import KafkaError
 
 from services.runtime import backoff, clock, delivery, failpoints, metrics, placement
 from services.runtime.delivery import Decision, Patience
-from services.runtime.errors import Conflict
+from services.runtime.errors import Conflict, Poison, Transient
 from services.runtime.fence import Fence
+from services.runtime.going_back import GoingBack
 from services.runtime.kafka import Record
 from services.runtime.life import Life
 from services.runtime.positions import Hole, Partition, Positions, Verdict
 from services.runtime.postgres import Connection, Pool
 from services.runtime.progress import Progress
 from services.runtime.reader import Listener, Reader
+from services.runtime.refusals import Refusals
 from services.runtime.settings import KafkaSettings
+from services.runtime.unblocking import Unblocking
 
 log = structlog.stdlib.get_logger("trackfold.consume")
 
 _SEEK_LIMIT_S: Final = 5.0
+_GATE_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +75,54 @@ class FencedConsumer(Reader):
         apply: Apply,
         dead_letter: DeadLetter,
         max_records: int | None = None,
+        may_take: Callable[[], bool] = lambda: True,
     ) -> None:
         """Take the service's work.
 
         `apply` does it inside the batch's transaction, or raises: Conflict to be run again with fewer records, Poison
         (or what Postgres refuses) to be run again one by one. `dead_letter(connection, record, reason)` sets aside,
-        in its own transaction, the one record that cannot be applied.
+        in its own transaction, the one record that cannot be applied. `may_take` says whether the next batch may begin:
+        whoever says no shows in `/readyz` what is waited for.
         """
         super().__init__(life, settings, group=group, topics=topics, max_records=max_records)
         self._pool = pool
         self._fence = Fence(schema, settings.group(group))
         self._apply = apply
         self._dead_letter = dead_letter
+        self._may_take = may_take
+        self._unblocking = Unblocking(pool, group)
+        self._refusals = Refusals()
         self._positions = Positions()
+        self._going_back = GoingBack(life, settings, pool, self._fence, self._positions, name=group)
         self._rows: set[Partition] = set()
         self._explained: dict[Hole, bool] = {}
+
+    async def start(self) -> None:
+        """Join the group; raises Exit (78) when a log is not the one that the database has applied (rule E7)."""
+        await super().start()
+        try:
+            await self._going_back.know(self._assigned)
+        except BaseException:
+            await self.stop()
+            raise
+        self._life.spawn(f"{self.name} log", lambda: self._going_back.watch(self._assigned))
+        self._life.spawn(f"{self.name} database", lambda: self._going_back.follow(self._go_back))
+
+    def _assigned(self) -> set[Partition]:
+        return {Partition(one.topic, one.partition) for one in self.consumer.assignment()}
 
     def _listener(self) -> ConsumerRebalanceListener:
         return Listener(lost=self._positions.rebalanced, gained=self._seek_to_stored)
 
     async def _go_back(self) -> None:
         self._positions.rebalanced()
-        assigned = {Partition(one.topic, one.partition) for one in self.consumer.assignment()}
+        await self._seek_to_known(self._assigned())
+
+    async def _seek_to_known(self, partitions: set[Partition]) -> None:
+        """Go to where the database stands, or to the log's start: what Kafka has committed may be a lost database's."""
         async with self._pool.acquire() as connection:
-            stored = await self._fence.stored(connection, sorted(assigned))
-        missing = assigned - stored.keys()
+            stored = await self._fence.stored(connection, sorted(partitions))
+        missing = partitions - stored.keys()
         starts = await self._log_starts(missing) if missing else {}
         for partition, offset in (stored | starts).items():
             self._seek(partition, offset)
@@ -103,6 +130,7 @@ class FencedConsumer(Reader):
     async def _take(self, records: list[Record]) -> None:
         """Work through one polled batch; raises Stopping or Exit, never leaves records behind otherwise."""
         await failpoints.hit("consume.polled")
+        await self._pass_gate()
         run = Progress(records)
         patience = Patience(self._life, self.name, heart=self.heart)
         while run.left:
@@ -121,23 +149,29 @@ class FencedConsumer(Reader):
                     await patience.after(delivery.not_the_record(exc) if run.reason else exc)
                     run.smaller()  # what the database cut off for taking too long would take as long again
                 else:
-                    run.refused(delivery.reason(exc))
+                    self._refused(exc, run)
             else:
+                self._refusals.applied(0 if run.reason else len(chunk), now=clock.monotonic())
                 run.done(chunk)
                 patience.over()
 
     async def _transaction(self, records: Sequence[Record], apply: Apply) -> None:
         began, epoch = clock.monotonic(), self._positions.epoch
-        ends = {self._partition(one): one.offset + 1 for one in records}
+        lasts = {self._partition(one): one for one in records}
+        ends = {partition: one.offset + 1 for partition, one in lasts.items()}
+        await self._going_back.check({self._partition(one): one.offset for one in reversed(records)})
         await self._create_rows(ends)
         committed: list[Callable[[], None]] = []
-        async with self._pool.transaction() as connection:
-            stored = await self._fence.lock(connection, sorted(ends))
+        async with self._pool.transaction() as connection, self._unblocking.watching(connection):
+            stored = await self._lock(connection, sorted(ends))
+            await failpoints.hit("consume.fenced")
             fresh = tuple(one for one in records if one.offset >= stored[self._partition(one)])
             gaps = await self._pass_holes(connection, fresh, stored)
             if fresh:
                 await apply(Batch(connection, fresh, self._moved(stored), committed))
-                await self._fence.advance(connection, {p: end for p, end in ends.items() if end > stored[p]})
+                await failpoints.hit("consume.applied")
+                used = {p: one for p, one in lasts.items() if one.offset >= stored[p]}
+                await self._fence.advance(connection, self._going_back.marks(used))
             await failpoints.hit("consume.before_commit")
         self._positions.left({p: max(end, stored[p]) for p, end in ends.items() if end >= stored[p]}, epoch=epoch)
         self._count(records, fresh, gaps=gaps, seconds=clock.monotonic() - began)
@@ -145,6 +179,15 @@ class FencedConsumer(Reader):
             act()
         await failpoints.hit("consume.after_commit")
         await self._commit_to_kafka({p: max(end, stored[p]) for p, end in ends.items()})
+        await failpoints.hit("consume.after_kafka_commit")
+
+    async def _lock(self, connection: Connection, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """Lock the offset rows; a database that has lost its last commits may have lost rows that were there (E7)."""
+        stored = await self._fence.lock(connection, partitions)
+        if lost := set(partitions) - stored.keys():
+            self._rows -= lost
+            raise Transient("offset_rows_lost", "the database has lost the offsets of partitions: they are made anew")
+        return stored
 
     def _moved(self, stored: Mapping[Partition, int]) -> frozenset[tuple[str, int]]:
         moved = (one for one in stored if not self._positions.is_left_at(one, stored[one]))
@@ -204,19 +247,37 @@ class FencedConsumer(Reader):
         if missing := unknown - known.keys():
             starts = await self._log_starts(missing)
             async with self._pool.transaction() as connection:
-                await self._fence.create(connection, starts)
+                await self._fence.create(connection, starts, cluster=self._going_back.cluster)
         self._rows |= unknown
 
     async def _seek_to_stored(self, gained: set[Partition]) -> None:
-        """Go to where the database stands, to save reading what would be dropped; the fence does not need it."""
+        """Save reading what would be dropped; the fence does not need it."""
         try:
-            async with asyncio.timeout(_SEEK_LIMIT_S), self._pool.acquire() as connection:
-                stored = await self._fence.stored(connection, sorted(gained))
+            async with asyncio.timeout(_SEEK_LIMIT_S):
+                await self._seek_to_known(gained)
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError) as exc:
             log.warning("cannot seek yet", group=self.name, why=delivery.describe(exc))
-            return
-        for partition, offset in stored.items():
-            self._seek(partition, offset)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for something that has a name in `/readyz`: also at the gate."""
+        return super().waits or not self._may_take()
+
+    async def done(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """Return where the database stands."""
+        async with self._pool.acquire() as connection:
+            return await self._fence.stored(connection, sorted(partitions))
+
+    async def _pass_gate(self) -> None:
+        while not self._may_take():
+            self.heart.beat()
+            await self._life.rest(_GATE_S)
+
+    def _refused(self, exc: Exception, run: Progress) -> None:
+        run.refused(delivery.reason(exc).lower())  # a word, as a dead letter has it: there are a 22P05 and a DataError
+        if run.reason and not isinstance(exc, Poison):
+            metrics.REFUSED_RECORDS.labels(self.name).inc()
+            self._refusals.refused(run.reason, now=clock.monotonic())
 
     def _bury(self, reason: str) -> Apply:
         async def apply(batch: Batch) -> None:

@@ -20,17 +20,27 @@ log = structlog.stdlib.get_logger("trackfold.failpoints")
 #: Name -> where it stands. Add yours here before you call `hit()`.
 POINTS: Final[dict[str, str]] = {
     "consume.polled": "a batch was handed over, nothing is done yet",
+    "consume.fenced": "the batch's offsets are locked, nothing is written",
+    "consume.applied": "the batch's rows are written, its offsets have not moved",
     "consume.before_commit": "the batch's transaction is complete but for its COMMIT",
     "consume.after_commit": "Postgres has committed, Kafka does not know",
+    "consume.after_kafka_commit": "Kafka was told as well, nothing new is polled",
     "relay.before_send": "outbox rows are read, nothing is sent",
+    "relay.after_snapshot": "Kafka has acknowledged the snapshots, their status messages are not sent",
     "relay.after_send": "Kafka has acknowledged, the rows are still there",
+    "relay.before_commit": "the rows are deleted and the place is advanced, but for the COMMIT",
+    "restoring.after_mark": "some orders that a lost future published are marked, their inputs are not read",
+    "restoring.before_commit": "restored orders are published, their transaction is complete but for its COMMIT",
     "timers.before_send": "timers are due and taken, nothing is sent",
     "timers.after_send": "Kafka has acknowledged the time events, their timers have not moved",
+    "timers.before_commit": "the timers are moved, but for the COMMIT",
+    "purge.before_commit": "finished orders are forgotten, the transaction is complete but for its COMMIT",
     "ingest.before_send": "the webhook is verified, nothing is sent",
     "ingest.after_send": "Kafka has the webhook, the sender has no answer",
     "normalise.before_send": "webhooks are read, none of their scans is sent",
     "normalise.before_commit": "the scans are acknowledged, the webhooks' offsets are not committed",
     "import.after_batch": "Kafka has a batch of an import, its place in the file is not noted",
+    "replay.before_mark": "a dead letter's record is written again, the letter is not marked",
     "poller.before_call": "parcels are leased, their provider is not asked",
     "poller.after_call": "the provider has answered, nothing is done with the answer",
     "poller.before_record": "answers are in Kafka, the transaction that records them is complete but for its COMMIT",
@@ -38,6 +48,8 @@ POINTS: Final[dict[str, str]] = {
     "notify.before_call": "the message is claimed and committed, the provider is not called",
     "notify.after_call": "the provider has answered, nothing is done with the answer",
     "notify.before_record": "the transaction that records the outcome is complete but for its COMMIT",
+    "outcomes.before_send": "outcomes are read, none is sent",
+    "outcomes.after_send": "Kafka has acknowledged the outcomes, they are not marked as published",
 }
 
 _KINDS: Final = {"kill", "raise", "sleep", "block", "stop"}

@@ -7,6 +7,7 @@ without knowing what lies between (docs/engine-rules.md, step 1). SQL only; the 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from services.runtime.marks import Mark
 from services.runtime.positions import Partition
 from services.runtime.postgres import Connection
 
@@ -16,9 +17,14 @@ select topic, part, next_offset from {schema}.consumer_offset
 where grp = $1 and (topic, part) in (select * from unnest($2::text[], $3::int[]))
 """
 
+_MARKS: Final = """
+select topic, part, next_offset, cluster, last_hash from {schema}.consumer_offset
+where grp = $1 and (topic, part) in (select * from unnest($2::text[], $3::int[]))
+"""
+
 _CREATE: Final = """
-insert into {schema}.consumer_offset (grp, topic, part, next_offset, updated_at)
-select $1, t, p, o, now() from unnest($2::text[], $3::int[], $4::bigint[]) as new(t, p, o) order by t, p
+insert into {schema}.consumer_offset (grp, topic, part, next_offset, cluster, updated_at)
+select $1, t, p, o, $5, now() from unnest($2::text[], $3::int[], $4::bigint[]) as new(t, p, o) order by t, p
 on conflict (grp, topic, part) do nothing
 """
 
@@ -30,9 +36,11 @@ order by topic, part
 for update
 """
 
+# A broker that tells no cluster id leaves what was known.
 _ADVANCE: Final = """
-update {schema}.consumer_offset as row set next_offset = new.o, updated_at = now()
-from unnest($2::text[], $3::int[], $4::bigint[]) as new(t, p, o)
+update {schema}.consumer_offset as row
+set next_offset = new.o, last_hash = new.h, cluster = coalesce(new.c, row.cluster), updated_at = now()
+from unnest($2::text[], $3::int[], $4::bigint[], $5::text[], $6::bytea[]) as new(t, p, o, c, h)
 where row.grp = $1 and row.topic = new.t and row.part = new.p
 """
 
@@ -50,6 +58,7 @@ class Fence:
             name: text.format(schema=schema)
             for name, text in (
                 ("stored", _STORED),
+                ("marks", _MARKS),
                 ("create", _CREATE),
                 ("lock", _LOCK),
                 ("advance", _ADVANCE),
@@ -61,17 +70,29 @@ class Fence:
         """Return where the database stands, of those partitions that have a row."""
         return await self._rows(connection, "stored", partitions)
 
-    async def create(self, connection: Connection, starts: Mapping[Partition, int]) -> None:
+    async def marks(self, connection: Connection, partitions: Iterable[Partition]) -> dict[Partition, Mark]:
+        """Return where the database stands and how it knows the log again, of those partitions that have a row."""
+        rows = await connection.fetch(self._sql["marks"], self._group, *_columns(partitions))
+        return {
+            Partition(row["topic"], row["part"]): Mark(row["next_offset"], row["cluster"], row["last_hash"])
+            for row in rows
+        }
+
+    async def create(self, connection: Connection, starts: Mapping[Partition, int], *, cluster: str | None) -> None:
         """Create missing rows; an existing row keeps its value."""
-        await connection.execute(self._sql["create"], self._group, *_columns(starts), list(starts.values()))
+        await connection.execute(self._sql["create"], self._group, *_columns(starts), list(starts.values()), cluster)
 
     async def lock(self, connection: Connection, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Lock the rows to the end of the transaction and return where they stand."""
         return await self._rows(connection, "lock", partitions)
 
-    async def advance(self, connection: Connection, offsets: Mapping[Partition, int]) -> None:
-        """Move locked rows to the offset behind the last record that was used."""
-        await connection.execute(self._sql["advance"], self._group, *_columns(offsets), list(offsets.values()))
+    async def advance(self, connection: Connection, marks: Mapping[Partition, Mark]) -> None:
+        """Move locked rows to the offset behind the last record that was used, and remember that record."""
+        each = list(marks.values())
+        await connection.execute(
+            self._sql["advance"], self._group, *_columns(marks),
+            [one.next_offset for one in each], [one.cluster for one in each], [one.last_hash for one in each],
+        )  # fmt: skip
 
     async def write_gap(self, connection: Connection, partition: Partition, *, want: int, got: int) -> None:
         """Write down that records were gone before they were read."""

@@ -25,12 +25,14 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from services.runtime import clock, metrics
+from services.runtime import clock, cut_connections, metrics
 from services.runtime.errors import Misconfigured
 from services.runtime.life import Life
 from services.runtime.polling import OnPoll, PollingConsumer, Recover
 from services.runtime.settings import KafkaSettings
 
+#: Named here so that the import stands: every client of ours is made with these connections.
+CONNECTION: Final = cut_connections.CutConnection
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 _POLL_MS: Final = 25
 _JOIN_MARGIN_MS: Final = 10_000
@@ -73,6 +75,7 @@ def client_options(settings: KafkaSettings, name: str) -> dict[str, Any]:
         "bootstrap_servers": list(settings.bootstrap_servers),
         "client_id": f"trackfold.{name.removeprefix('trackfold.')}.{socket.gethostname()}.{os.getpid()}",
         "request_timeout_ms": settings.request_timeout_ms,
+        "metadata_max_age_ms": settings.metadata_max_age_ms,
         "security_protocol": settings.security_protocol,
     }
     if settings.security_protocol in {"SSL", "SASL_SSL"}:

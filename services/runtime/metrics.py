@@ -32,12 +32,31 @@ CONFLICTS: Final = Counter("trackfold_conflicts_total", "Batches rolled back for
 OFFSET_GAPS: Final = Counter(
     "trackfold_offset_gaps_total", "Records lost to retention before they were read", ["group"]
 )
+LOG_CHECKS: Final = Counter(
+    "trackfold_log_checks_total", "Looks whether a log is the one that was applied (rule E7)", ["group", "outcome"]
+)
 MISPLACED: Final = Counter(
     "trackfold_misplaced_records_total", "Records on another partition than their key's; they are applied", ["group"]
 )
 SEEKS: Final = Counter("trackfold_seeks_total", "Times a consumer went back to where its database stands", ["group"])
 KAFKA_COMMIT_FAILURES: Final = Counter(
     "trackfold_kafka_commit_failures_total", "Commits to Kafka that failed (they only carry the lag metrics)", ["group"]
+)
+CONSUMER_LAG: Final = Gauge(
+    "trackfold_consumer_lag_messages", "Offsets of this process's partitions that are not done yet", ["group", "topic"]
+)
+CONSUMER_STANDING: Final = Gauge(
+    "trackfold_consumer_standing_seconds", "How long nothing was done although there is something to do", ["group"]
+)
+HANGING_TRANSACTIONS: Final = Gauge(
+    "trackfold_hanging_transactions", "Partitions that a producer's open transaction stops", ["group", "topic"]
+)
+UNOWNED_PARTITIONS: Final = Gauge(
+    "trackfold_unowned_partitions", "Partitions that no member of the group reads", ["group"]
+)
+REFUSED_RECORDS: Final = Counter("trackfold_refused_records_total", "Records that the database refused", ["group"])
+TERMINATED_BACKENDS: Final = Counter(
+    "trackfold_terminated_backends_total", "Transactions of frozen processes that were ended for a batch", ["group"]
 )
 SENDS: Final = Counter("trackfold_sends_total", "Records sent, by outcome: acknowledged, failed", ["topic", "outcome"])
 SEND_SECONDS: Final = Histogram("trackfold_send_seconds", "From send to acknowledgement", ["topic"], buckets=_FAST)
@@ -131,8 +150,23 @@ UNKNOWN_CARRIERS: Final = Counter(
 UNCLAIMED_EXPIRED: Final = Counter(
     "trackfold_status_unclaimed_expired_total", "Shipments that no order claimed in time, deleted", ["provider"]
 )
+PURGED: Final = Counter(
+    "trackfold_status_purged_total", "Orders and shipments that were purged, and marks that went in the end", ["what"]
+)
+AFTER_CLOSING: Final = Counter(
+    "trackfold_status_after_closing_total",
+    "Records of orders and shipments that were erased or purged before: they change nothing",
+    ["what"],
+)
 TIMERS_FIRED: Final = Counter("trackfold_status_timers_fired_total", "Time events sent and acknowledged", ["rule"])
 TIMERS_OVERDUE: Final = Gauge("trackfold_status_timers_overdue_seconds", "How long the oldest due timer has been due")
+RESTORED: Final = Counter(
+    "trackfold_status_restored_total", "Orders published again because the database was older than what it published"
+)
+OUTBOX_BYTES: Final = Gauge(
+    "trackfold_outbox_bytes", "Size of the outbox: its files, or its rows once the files are above the limit"
+)
+OUTBOX_OLDEST: Final = Gauge("trackfold_outbox_oldest_seconds", "Age of the oldest message that is not relayed yet")
 RELAYED: Final = Counter("trackfold_status_relayed_total", "Outbox rows acknowledged by Kafka", ["topic"])
 
 # --- notify ----------------------------------------------------------------------------------------------------------
@@ -150,6 +184,9 @@ NOTIFY_CALL_SECONDS: Final = Histogram(
 NOTIFY_OLDEST_DUE: Final = Gauge("trackfold_notify_oldest_due_seconds", "How long the oldest due message has been due")
 NOTIFY_VERSION_JUMPS: Final = Counter(
     "trackfold_notify_version_jumps_total", "Status messages that came without the ones before them"
+)
+NOTIFY_READ_BACK: Final = Counter(
+    "trackfold_notify_read_back_total", "Outcomes that Kafka had and the database did not: it was restored", ["outcome"]
 )
 NOTIFY_OUTCOMES_PUBLISHED: Final = Counter(
     "trackfold_notify_outcomes_published_total", "Outcomes that Kafka has acknowledged", ["outcome"]

@@ -3,12 +3,16 @@
 A batch that failed is never passed over: it is run again from the same records until it is done, or the process ends.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+from aiokafka import TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
 
 from services.runtime import clock, delivery, failpoints, metrics
 from services.runtime.kafka import Record
 from services.runtime.life import Life
-from services.runtime.reader import Reader
+from services.runtime.positions import Partition
+from services.runtime.reader import Listener, Reader
 from services.runtime.settings import KafkaSettings
 
 
@@ -32,6 +36,19 @@ class PlainConsumer(Reader):
         """Take the service's work."""
         super().__init__(life, settings, group=group, topics=topics, max_records=max_records)
         self._apply = apply
+        self._done: dict[Partition, int] = {}
+
+    async def done(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """Return what this process has done, and what Kafka knows of the partitions where it has done nothing yet."""
+        for one in partitions:
+            if one not in self._done:
+                committed = await self.consumer.committed(TopicPartition(one.topic, one.number))
+                self._done.setdefault(one, committed or 0)
+        return dict(self._done)
+
+    def _listener(self) -> ConsumerRebalanceListener:
+        # Others may have worked on since: what Kafka has committed says where they are.
+        return Listener(lost=self._done.clear, gained=_nothing)
 
     async def _go_back(self) -> None:
         """Go back to what Kafka has committed: here nothing else knows what was done."""
@@ -49,7 +66,9 @@ class PlainConsumer(Reader):
         metrics.RECORDS.labels(self.name, "applied").inc(len(records))
         metrics.BATCH_SECONDS.labels(self.name).observe(clock.monotonic() - began)
         await failpoints.hit("normalise.before_commit")
-        await self._commit_to_kafka({self._partition(one): one.offset + 1 for one in records})
+        ends = {self._partition(one): one.offset + 1 for one in records}
+        self._done |= ends
+        await self._commit_to_kafka(ends)
 
     async def _attempt(self, records: Sequence[Record]) -> None:
         self.heart.beat()
@@ -60,3 +79,6 @@ class PlainConsumer(Reader):
             if ours is exc:
                 raise  # not `from exc`: an exception that is its own cause makes the log walk in a circle
             raise ours from exc
+
+
+async def _nothing(_: set[Partition]) -> None: ...

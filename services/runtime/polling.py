@@ -38,6 +38,7 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         self._on_poll = on_poll
         self._recover = recover
         self._failed = False
+        self._idle = False
 
     async def getmany(self, *partitions: Any, **limits: Any) -> dict[Any, list[Any]]:
         """Poll, and say how it went."""
@@ -64,11 +65,21 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             failure = KafkaError(f"poll failed: {type(exc).__name__}")
             self._fail(failure)
             raise failure from exc
+        self._idle = not found
         self._on_poll(None)
         return found
 
+    def idle_positions(self) -> dict[Any, int]:
+        """Return the positions when the last poll brought nothing, so that everything below them is done; else none."""
+        if not self._idle:
+            return {}
+        assignment = self._subscription.subscription.assignment
+        states = {one: assignment.state_value(one) for one in self.assignment()}
+        return {one: int(state.position) for one, state in states.items() if state and state.has_valid_position}
+
     def _fail(self, exc: KafkaError) -> None:
         self._failed = True
+        self._idle = False
         self._on_poll(exc)
 
 

@@ -71,6 +71,10 @@ class Positions:
         """Whether the row stands where this process left it; if not, what was cached of the partition is stale."""
         return self._left.get(partition) == stored
 
+    def below(self, firsts: Mapping[Partition, int]) -> set[Partition]:
+        """Return partitions that begin below where this process left them, though nobody went back: its log did."""
+        return {one for one, first in firsts.items() if first < self._left.get(one, first)}
+
     def judge(self, hole: Hole) -> Verdict:
         """Say what a hole means."""
         known = (self._left.get(hole.partition), self._sought.get(hole.partition))

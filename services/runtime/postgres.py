@@ -39,6 +39,7 @@ class Pool:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", settings: PostgresSettings) -> None:
         self._pool = pool
         self._acquire_timeout_s = settings.acquire_timeout_s
+        self.blocked_limit_s = settings.blocked_limit_s
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:

@@ -4,11 +4,11 @@ What is done with a batch, and what survives a failure, is decided by its two ki
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError
 
@@ -16,7 +16,9 @@ from services.runtime import delivery, kafka, metrics
 from services.runtime.delivery import Decision
 from services.runtime.errors import ExitCode, Stopping, Transient
 from services.runtime.kafka import Record
+from services.runtime.lag_watch import LagWatch
 from services.runtime.life import Life
+from services.runtime.polling import PollingConsumer
 from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings
 from services.runtime.watchdog import Heart
@@ -64,6 +66,7 @@ class Reader:
         self._heart: Heart | None = None
         self._broker: KafkaBroker | None = None
         self._subscriber: BatchSubscriber | None = None
+        self._lag: LagWatch | None = None
         self._ended = False
 
     async def start(self) -> None:
@@ -95,9 +98,13 @@ class Reader:
             await broker.stop()
             raise
         self._broker = broker
+        self._lag = LagWatch(self._life, self._settings, self, self._topics)
+        self._lag.start()
 
     async def stop(self) -> None:
         """Finish the batch at work, leave the group."""
+        if self._lag is not None:
+            await self._lag.stop()
         if self._heart is not None:
             self._life.watchdog.forget(self._heart)
         if self._broker is not None:
@@ -111,12 +118,22 @@ class Reader:
         return self._heart
 
     @property
-    def consumer(self) -> AIOKafkaConsumer:
+    def waits(self) -> bool:
+        """Whether it waits for something that has a name in `/readyz`: no reason to end the process."""
+        return self._life.health.is_waiting(self.name)
+
+    @property
+    def consumer(self) -> PollingConsumer:
         """Aiokafka's consumer under FastStream's subscriber."""
-        consumer = self._subscriber.consumer if self._subscriber is not None else None
+        subscriber = self._subscriber
+        consumer: PollingConsumer | None = subscriber.consumer if subscriber is not None else None
         if consumer is None:
             raise Stopping
         return consumer
+
+    async def done(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """Return the offset below which everything has had its effect; left out where none is known."""
+        raise NotImplementedError
 
     async def _go_back(self) -> None:
         """Seek every partition to what is known to be done: a failed poll may have taken records with it."""

@@ -132,6 +132,15 @@ class KafkaSettings(Section):
     """How long one request to a broker may take."""
     session_timeout_ms: int = Field(default=30_000, ge=1_000, le=1_800_000)
     """After this silence of a consumer its partitions go to another one."""
+    metadata_max_age_ms: int = Field(default=30_000, ge=500, le=300_000)
+    """How often clients ask anew which partitions there are: nobody reads a partition that was added before that."""
+    trust_log_ends: bool = True
+    """Whether the broker tells truly where a log ends. False only for the embedded broker: then no lag is measured, and
+    logs are not compared with what the database has applied of them."""
+    lag_interval_s: Seconds = 5
+    """How often a consumer's lag is measured, and whether it turns."""
+    hanging_after_s: Seconds = 60
+    """A producer's transaction that stays open for longer and holds up a partition is told of as hanging."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -173,6 +182,8 @@ class PostgresSettings(Section):
     """Limit for waiting for a row that another transaction holds."""
     idle_in_transaction_timeout_s: Seconds = 15
     """After this the server cuts off a process that froze inside a transaction."""
+    blocked_limit_s: Seconds = 15
+    """A batch that waits longer has the transactions of frozen processes of the same service ended that block it."""
 
 
 class HttpSettings(Section):

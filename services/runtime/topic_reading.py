@@ -3,6 +3,7 @@
 Nothing is committed and nothing is missed: what is written while one reads is left to the next reading.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Final
@@ -10,8 +11,9 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from services.runtime import clock
-from services.runtime.errors import Transient
+from services.runtime import clock, delivery
+from services.runtime.delivery import Decision
+from services.runtime.errors import Misconfigured, TrackfoldError, Transient
 from services.runtime.kafka import Record, client_options, record
 from services.runtime.settings import KafkaSettings
 
@@ -31,7 +33,8 @@ async def read_topic(
 ) -> AsyncIterator[list[Record]]:
     """Give the records of a topic (the contract's name) written since then, in batches; order holds by partition.
 
-    Raises Transient when Kafka does not answer, or gives nothing for half a minute though there is more.
+    Raises Transient when Kafka does not answer, or gives nothing for half a minute though there is more; Misconfigured
+    when this account may not read it.
     """
     consumer = AIOKafkaConsumer(
         settings.topic(topic),
@@ -41,17 +44,26 @@ async def read_topic(
         isolation_level="read_committed",
     )
     try:
-        await consumer.start()  # without a group: every partition is its own at once
+        async with asyncio.timeout(_STANDSTILL_S):
+            await consumer.start()  # without a group: every partition is its own at once
         async for batch in _read(consumer, since=since, tell=tell):
             yield [record(settings, raw) for raw in batch]
     except UnknownTopicOrPartitionError:
         hint = "`trackfold topics apply` creates the topics of the contract"
         raise Transient("no_topic", f"there is no topic {settings.topic(topic)}", hint=hint) from None
     except (OSError, KafkaError) as error:
-        hint = "`trackfold doctor` says what does not answer"
-        raise Transient("kafka", f"{topic} cannot be read ({type(error).__name__})", hint=hint) from error
+        raise _unreadable(error, settings, topic) from error
     finally:
         await consumer.stop()
+
+
+def _unreadable(error: Exception, settings: KafkaSettings, topic: str) -> TrackfoldError:
+    # To wait for a right that is missing mends nothing: a person has to grant it.
+    if delivery.decide(error) is Decision.MISCONFIGURED:
+        hint = f"grant this account the right READ on {settings.topic(topic)} (schemas/topics.py says who reads what)"
+        return Misconfigured("no_right", f"this account may not read {topic} ({type(error).__name__})", hint=hint)
+    hint = "`trackfold doctor` says what does not answer"
+    return Transient("kafka", f"{topic} cannot be read ({type(error).__name__})", hint=hint)
 
 
 async def _read(consumer: AIOKafkaConsumer, *, since: datetime, tell: Tell) -> AsyncIterator[list[object]]:

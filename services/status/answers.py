@@ -90,7 +90,7 @@ class Fault(Model):
 class Problem(BaseModel):
     """An error, as RFC 9457 has it."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(hide_input_in_errors=True, use_attribute_docstrings=True)
 
     type: str = Field(examples=["about:blank"])
     title: str

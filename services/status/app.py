@@ -5,13 +5,16 @@ from contextlib import asynccontextmanager
 
 from services.runtime import kafka, migrate, postgres, process
 from services.runtime.life import Life
-from services.status import versions
-from services.status.consumer import SCHEMA, make_consumer
+from services.status import expiry, purge, restoring, versions
+from services.status.consumer import GROUP, SCHEMA, make_consumer
 from services.status.expiry import Expiry
 from services.status.handler import Handler
 from services.status.http import make_app
 from services.status.outputs import Outputs, read_outputs
+from services.status.pressure import WAITS_FOR, Pressure
+from services.status.purge import Purge
 from services.status.relay import MAX_BATCH_BYTES, Relay
+from services.status.restoring import Restoring
 from services.status.settings import StatusSettings
 from services.status.timers import Timers
 
@@ -49,7 +52,18 @@ async def _start(life: Life, settings: StatusSettings) -> None:
         life, settings.kafka, pool, producer, outputs,
         poll_s=settings.status.relay_poll_ms / 1000, limit=settings.status.relay_batch,
     )  # fmt: skip
+    handler = Handler(outputs, settings.status.timer_grace_s)
+    restored = Restoring(life, settings.kafka, pool, handler)
+    await restored.check()
+    life.spawn("restored", restored.run)
     life.spawn("relay", relay.run)
     life.spawn("timers", Timers(life, settings.kafka, pool, time_events, settings.status.timer_poll_ms / 1000).run)
+    pressure = Pressure(life, pool, settings.status.outbox_max_bytes, settings.status.outbox_max_age_s)
+    # Pages and API are served meanwhile: nobody is to be sent away because Kafka takes nothing.
+    life.health.beside(WAITS_FOR, purge.WHAT, expiry.WHAT, restoring.WHAT, f"{GROUP} log ends")
+    life.spawn("outbox", pressure.run)
     life.spawn("expiry", Expiry(life, pool).run)
-    await life.consume(make_consumer(life, settings.kafka, pool, Handler(outputs, settings.status.timer_grace_s)))
+    kept = settings.status
+    days = kept.purge_after_days, kept.forget_after_days
+    life.spawn("purge", Purge(life, pool, outputs, *days, kept.purge_round_s, may_take=pressure.may_take).run)
+    await life.consume(make_consumer(life, settings.kafka, pool, handler, may_take=pressure.may_take))

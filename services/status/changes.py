@@ -5,8 +5,10 @@ outside the state.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from schemas.envelope import utc_text
 from schemas.keys import order_key
 from schemas.order_events import ShipmentCorrected
 from schemas.vocabulary import Leg, Milestone, OrderState, ScanKind, Stage
@@ -20,6 +22,7 @@ from schemas.words import (
     parcel_words,
 )
 from services.status.inputs import ORDER_EVENTS, SCANS, OrderIn, ScanIn
+from services.status.messages import SOURCE
 from services.status.transitions import PHYSICAL
 
 Document = dict[str, Any]
@@ -69,13 +72,26 @@ def change_of(item: ScanIn | OrderIn, document: Document, *, version: int, previ
     """Return the `change` of a version; `previous` is the document before it."""
     cause = _cause(item)
     correction = _correction(item, cause["type"], document, previous=previous)
+    told = {"reason": correction or reason_of(cause, document, previous), "correction": correction is not None}
+    return _change(cause, document, version=version, previous=previous) | told
+
+
+def change_of_reading_again(
+    document: Document, *, version: int, previous: Document | None, kind: str, at: datetime
+) -> Document:
+    """Return the `change` of a version that no record led to: the history was read again, as its kind says."""
+    cause = {"topic": "", "type": kind, "event": SOURCE, "at": utc_text(at)}
+    return _change(cause, document, version=version, previous=previous)
+
+
+def _change(cause: Document, document: Document, *, version: int, previous: Document | None) -> Document:
     required, acts = action(document)
     return {
         "version": version,
         "previous": None if previous is None else previous["state"],
         "cause": cause,
-        "reason": correction or reason_of(cause, document, previous),
-        "correction": correction is not None,
+        "reason": cause["type"],
+        "correction": False,
         "marked": None,
         "action_required": required,
         "action_by": acts,

@@ -52,6 +52,34 @@ def explain(
     work.show(found, as_json=as_json)
 
 
+# A command of its own as well: it is done beside the running service.
+def rebuild(  # noqa: PLR0913 - each is a name on the command line
+    orders: Annotated[list[str] | None, typer.Argument(metavar="ORDER...", help="Order numbers of one shop.")] = None,
+    *,
+    shop: Annotated[str | None, typer.Option(help="All orders of a shop; with ORDER, their shop (main).")] = None,
+    state: Annotated[str | None, typer.Option(help="All orders that show this state.")] = None,
+    machine_below: Annotated[int | None, typer.Option(min=1, help="Folded by a machine version below.")] = None,
+    stale: Annotated[bool, typer.Option("--stale", help="Folded by an older machine than this program's.")] = False,
+    parcel: Annotated[str | None, typer.Option(metavar="KEY", help="Orders that claim a `carrier:number`.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every order.")] = False,
+    apply: Annotated[bool, typer.Option("--apply/--dry-run", help="Publish what differs, or only look.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Publish without asking.")] = False,
+    rate: Annotated[float, typer.Option(min=1, help="Orders a second at most.")] = 200,
+    as_json: Json = False,
+) -> None:
+    """Fold orders from their history anew, show what differs from what they show, and publish it once.
+
+    Nobody is told of what changes so. Exit code 1 without --apply: something differs.
+    """
+    from services.status import rebuild_command as work
+
+    choice = work.choose(
+        orders or (),
+        shop=shop, state=state, machine_below=machine_below, stale=stale, parcel=parcel, every=every,
+    )  # fmt: skip
+    raise typer.Exit(work.run(choice, apply=apply, yes=yes, rate=rate, as_json=as_json))
+
+
 @machine.command("show")
 def machine_show(*, as_json: Json = False) -> None:
     """Say which version is active and which this program has."""

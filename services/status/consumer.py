@@ -1,5 +1,6 @@
 """The consumer of status: scans and order events, one polled batch per transaction, behind the fence."""
 
+from collections.abc import Callable
 from typing import Final
 
 from services.runtime.consume import FencedConsumer
@@ -13,8 +14,10 @@ SCHEMA: Final = "status"
 GROUP: Final = "trackfold.status.apply"
 
 
-def make_consumer(life: Life, kafka: KafkaSettings, pool: Pool, handler: Handler) -> FencedConsumer:
-    """Return the consumer, not started."""
+def make_consumer(
+    life: Life, kafka: KafkaSettings, pool: Pool, handler: Handler, *, may_take: Callable[[], bool] = lambda: True
+) -> FencedConsumer:
+    """Return the consumer, not started; it pauses while `may_take` says no."""
     return FencedConsumer(
         life,
         kafka,
@@ -24,4 +27,5 @@ def make_consumer(life: Life, kafka: KafkaSettings, pool: Pool, handler: Handler
         topics=(SCANS, ORDER_EVENTS),
         apply=handler.apply,
         dead_letter=handler.quarantine,
+        may_take=may_take,
     )

@@ -15,6 +15,8 @@ from services.status import expiry_rows
 
 log = structlog.stdlib.get_logger("trackfold.status.expiry")
 
+#: What is shown in `/readyz`, and in the metric of tries.
+WHAT: Final = "expiry"
 UNCLAIMED_DAYS: Final = 60
 ROUND_S: Final = 600.0
 AT_ONCE: Final = 200
@@ -30,7 +32,7 @@ class Expiry:
     async def run(self) -> None:
         """Go on until the process stops; a loop for `life.spawn`."""
         while not await self.life.pause(ROUND_S):
-            while await delivery.persist(self.expire, life=self.life, what="expiry"):
+            while await delivery.persist(self.expire, life=self.life, what=WHAT):
                 if self.life.stopping.is_set():
                     return
 

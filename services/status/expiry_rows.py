@@ -8,6 +8,7 @@ from services.runtime.postgres import Connection
 TAKE_UNCLAIMED: Final = """
 select shipment from status.shipment s
 where created_at < now() - make_interval(days => $1)
+    and (closed_through is null or exists (select from status.ledger l where l.shipment = s.shipment))
     and not exists (select from status.ledger l where l.shipment = s.shipment and l.claimed_by is not null)
     and not exists (select from status.ledger l
                     where l.shipment = s.shipment and l.received_at >= now() - make_interval(days => $1))
@@ -25,7 +26,8 @@ select body ->> 'provider' as provider, count(distinct shipment) as shipments
 from status.ledger where shipment = any($1::text[]) group by 1
 """
 DELETE_LEDGER: Final = "delete from status.ledger where shipment = any($1::text[])"
-DELETE_SHIPMENTS: Final = "delete from status.shipment where shipment = any($1::text[])"
+# The mark of a parcel that was closed before stays: purging forgets it when its time has come (rule E8).
+DELETE_SHIPMENTS: Final = "delete from status.shipment where shipment = any($1::text[]) and closed_through is null"
 
 
 async def expire(connection: Connection, *, days: int, limit: int) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import Final
 from schemas.order_status import Change
 from services.runtime.postgres import Connection, Pool
 from services.status import repository
+from services.status.closed import ERASED, erased_event, erased_status
 from services.status.explain import Evidence
 from services.status.explain_parcel import Path
 from services.status.order_facts import gather
@@ -23,13 +24,18 @@ from status.ledger where shipment = any($1::text[]) and claimed_by is null group
 READ_REPEATS: Final = """
 select source, id, repeats from status.order_event where order_key = $1 and repeats > 0
 """
+# A mark that is left of a parcel is nothing to explain.
 # References have colons of their own: their second part is their kind, and no number.
 FIND_NUMBER: Final = """
-select shipment from status.shipment
-where split_part(shipment, ':', 2) = $1 and shipment not like 'ref:%:%' order by shipment limit 20
+select shipment from status.shipment s
+where split_part(shipment, ':', 2) = $1 and shipment not like 'ref:%:%'
+    and (closed_through is null or exists (select from status.ledger l where l.shipment = s.shipment))
+order by shipment limit 20
 """
 FIND_KEYS: Final = """
-select shipment from status.shipment where shipment = any($1::text[]) order by shipment
+select shipment from status.shipment s where shipment = any($1::text[])
+    and (closed_through is null or exists (select from status.ledger l where l.shipment = s.shipment))
+order by shipment
 """
 # The index is on the events; whether a number is still shown is the document's say, and an erased order shows none.
 FIND_PRINTED: Final = """
@@ -50,6 +56,10 @@ async def read_evidence(connection: Connection, key: str) -> Evidence | None:
     row = await connection.fetchrow(READ_ORDER, key)
     if row is None:
         return None
+    if row["closed"] == ERASED:
+        at = row["closed_through"]
+        change = erased_status(key, at, version=row["version"])["change"]
+        return Evidence(key, [erased_event(key, at)], {}, change=Change.model_validate(change))
     facts = gather((await repository.events(connection, [key]))[key].values())
     keys = sorted({shipment for parcel in facts.parcels.values() for shipment in parcel.keys})
     return Evidence(

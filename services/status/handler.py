@@ -4,27 +4,29 @@ The consumer (`services/runtime/consume.py`) holds the fence and commits. Here: 
 them, lock the orders, and only then read the orders and *all* their shipments (docs/engine-rules.md, steps 2 to 5).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from schemas.envelope import trace_parent
 from schemas.vocabulary import Stage
-from services.runtime import clock, metrics
+from services.runtime import clock, incarnation, metrics
 from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
 from services.runtime.kafka import Record
 from services.runtime.postgres import Connection
-from services.status import outbox, repeats, repository, timer_rows, versions
+from services.status import closing, outbox, repeats, repository, timer_rows, versions
 from services.status.awaited import first_dates
 from services.status.inputs import OrderIn, Refused, ScanIn, dead_letter, read
 from services.status.messages import Message, dead_letter_message, status_message
 from services.status.milestones import NO_ATTEMPT
 from services.status.outputs import Outputs
 from services.status.replay import World, claims_on_the_way
+from services.status.replayed import Again
 from services.status.unknown_carriers import count_new
 
+SCHEMA: Final = "status"
 NOW: Final = "select now()"
 REPLAY_LIMIT_S: Final = 4.0
 
@@ -41,6 +43,7 @@ class Handler:
         """Apply the records of one batch; raises Conflict when a claim needs a shipment that was not locked."""
         connection, records = batch.connection, batch.records
         await versions.hold(connection)
+        await incarnation.hold(connection, SCHEMA)
         now: datetime = await connection.fetchval(NOW)
         inputs = [read(record) for record in records]
         items = [item for item in inputs if not isinstance(item, Refused)]
@@ -60,11 +63,19 @@ class Handler:
 
     async def quarantine(self, connection: Connection, record: Record, reason: str) -> None:
         """Set a record aside that the database itself refused."""
+        await versions.hold(connection)
+        await incarnation.hold(connection, SCHEMA)
         now: datetime = await connection.fetchval(NOW)
         letter = dead_letter_message(dead_letter(Refused(record, reason, "the database refused it"), at=now), at=now)
         await outbox.append(connection, [self.outputs.addressed(letter)])
 
+    async def save_again(self, connection: Connection, world: World, now: datetime) -> None:
+        """Save what was read again without any record (`republishing.py`)."""
+        messages = await self._save(connection, world, now)
+        await outbox.append(connection, [self.outputs.addressed(one) for one in messages])
+
     async def _save(self, connection: Connection, world: World, now: datetime) -> list[Message]:
+        await closing.leave(connection, world.erased, world.left)
         await repository.append_ledger(connection, world.rows, at=now)
         await repository.note_told_earlier(connection, world.told_earlier)
         await repository.advance_shipments(connection, world.next_n)
@@ -72,12 +83,14 @@ class Handler:
         await repeats.count(connection, world.readings_again, world.events_again)
         messages, newest = [], {}
         for one in world.published:
-            traceparent = trace_parent(one.item.record.headers)
+            traceparent = None if isinstance(one.item, Again) else trace_parent(one.item.record.headers)
             message = status_message(one.order, one.document, one.change, at=now, traceparent=traceparent)
             messages.append(message)
             newest[one.order] = message
+        await closing.close_orders(connection, {order: world.orders[order] for order in world.erased}, newest)
         for order, message in sorted(newest.items()):
-            await repository.save_order(connection, order, world.orders[order], message)
+            if order not in world.erased:
+                await repository.save_order(connection, order, world.orders[order], message)
         await repository.note_reread(connection, sorted(world.reread - newest.keys()))
         return messages
 
@@ -88,6 +101,8 @@ def _count(world: World, unknown_carriers: int) -> None:
     metrics.REPEATED.inc(world.repeated)
     metrics.CONTRADICTED.inc(world.contradicted)
     metrics.UNKNOWN_CARRIERS.inc(unknown_carriers)
+    for what, count in world.after_closing.items():
+        metrics.AFTER_CLOSING.labels(what).inc(count)
     metrics.NOT_ATTEMPTED.inc(not_attempted(world))
 
 
@@ -122,28 +137,32 @@ def _replay(world: World, items: Sequence[ScanIn | OrderIn]) -> None:
         world.apply(item)
 
 
-async def load(connection: Connection, items: Sequence[ScanIn | OrderIn]) -> World:
-    """Lock and load everything the items touch."""
-    shipments = await _shipments_to_lock(connection, items)
-    next_n = await repository.create_and_lock_shipments(connection, shipments)
-    orders = sorted(_orders_of(items) | await repository.claimants(connection, shipments))
+async def load(
+    connection: Connection, items: Sequence[ScanIn | OrderIn], *, again: Collection[str] = frozenset()
+) -> World:
+    """Lock and load everything the items touch, and all of the orders that are to be read again without any."""
+    shipments = await _shipments_to_lock(connection, items, again)
+    next_n, closed = await repository.create_and_lock_shipments(connection, shipments)
+    orders = sorted(_orders_of(items).union(again, await repository.claimants(connection, shipments)))
     rows = await repository.create_and_lock_orders(connection, orders)
     # Under the orders' locks, and not before: a sibling parcel folded by another process must be seen.
     events = await repository.events(connection, orders)
     keys = await repository.claimed_keys(connection, orders)
     histories = await repository.histories(connection, sorted(keys | set(shipments)))
-    _check_all_locked(items, events, locked=set(shipments))
-    return World(histories=histories, next_n=next_n, events=events, orders=rows)
+    _check_all_locked(items, events, again, locked=set(shipments))
+    return World(histories=histories, next_n=next_n, closed=closed, events=events, orders=rows)
 
 
-async def _shipments_to_lock(connection: Connection, items: Sequence[ScanIn | OrderIn]) -> list[str]:
+async def _shipments_to_lock(
+    connection: Connection, items: Sequence[ScanIn | OrderIn], again: Collection[str]
+) -> list[str]:
     """Guess, from unlocked reads, every shipment that will get a row; `_check_all_locked` judges the guess."""
     shipments = {item.shipment for item in items if isinstance(item, ScanIn)}
-    orders = sorted(_orders_of(items))
+    orders = sorted(_orders_of(items).union(again))
     if orders:
         events = await repository.events(connection, orders)
         shipments |= await repository.claimed_keys(connection, orders)
-        shipments |= _claimed_on_the_way(items, events)
+        shipments |= _claimed_on_the_way(items, events, again)
     return sorted(shipments)
 
 
@@ -151,14 +170,18 @@ def _orders_of(items: Iterable[ScanIn | OrderIn]) -> set[str]:
     return {item.order for item in items if isinstance(item, OrderIn)}
 
 
-def _claimed_on_the_way(items: Sequence[ScanIn | OrderIn], events: repository.Events) -> set[str]:
+def _claimed_on_the_way(
+    items: Sequence[ScanIn | OrderIn], events: repository.Events, again: Collection[str]
+) -> set[str]:
     keys: set[str] = set()
-    for order in _orders_of(items):
+    for order in _orders_of(items).union(again):
         new = [item.stored for item in items if isinstance(item, OrderIn) and item.order == order]
         keys |= claims_on_the_way(order, events[order].values(), new)
     return keys
 
 
-def _check_all_locked(items: Sequence[ScanIn | OrderIn], events: repository.Events, *, locked: set[str]) -> None:
-    if not _claimed_on_the_way(items, events) <= locked:
+def _check_all_locked(
+    items: Sequence[ScanIn | OrderIn], events: repository.Events, again: Collection[str], *, locked: set[str]
+) -> None:
+    if not _claimed_on_the_way(items, events, again) <= locked:
         raise Conflict("claims_moved", "an order's claims changed while its shipments were being locked")

@@ -6,13 +6,13 @@ leave it, then what does not fit, and `truncated` says so; the API has them (rul
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.envelope import ce_headers
-from schemas.vocabulary import Stage
+from schemas.vocabulary import OrderState, Stage
 from services.status.order import Document
 
 STATUS_TOPIC: Final = "order.status.v1"
@@ -34,13 +34,16 @@ class Message:
 
     topic: str
     key: bytes
-    value: bytes
+    value: bytes | None
+    """None: nothing is told, only the snapshot goes."""
     headers: list[tuple[str, str]]
     timestamp_ms: int
+    tombstone: bool = False
+    """The order's snapshot is a record without value from now on (rules E8, E9)."""
 
 
 def status_message(key: str, document: Document, change: Document, *, at: datetime, traceparent: str | None) -> Message:
-    """Return the message of one version."""
+    """Return the message of one version; that of an erased order is its last, and takes its snapshot away."""
     headers = ce_headers(
         STATUS_TOPIC,
         "changed",
@@ -50,7 +53,19 @@ def status_message(key: str, document: Document, change: Document, *, at: dateti
         time=at,
         traceparent=traceparent,
     )
-    return _message(STATUS_TOPIC, key, _value(document, change), headers, at=at)
+    message = _message(STATUS_TOPIC, key, _value(document, change), headers, at=at)
+    return replace(message, tombstone=document["state"] == OrderState.ERASED)
+
+
+def tombstone(key: str, *, version: int, at: datetime) -> Message:
+    """Return what takes the snapshot of an order away of which nothing is told any more.
+
+    It goes through the queue of the order's status messages, so that it comes behind the last of them.
+    """
+    headers = ce_headers(
+        SNAPSHOT_TOPIC, "closed", event_id=f"{key}/{version}/closed", source=SOURCE, subject=key, time=at
+    )
+    return replace(_message(STATUS_TOPIC, key, b"", headers, at=at), value=None, tombstone=True)
 
 
 def dead_letter_message(letter: DeadLetter, *, at: datetime) -> Message:

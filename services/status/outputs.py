@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from services.runtime import kafka as wiring
 from services.runtime.errors import Misconfigured, Transient
 from services.runtime.placement import partition_of
 from services.runtime.settings import KafkaSettings
@@ -34,6 +35,10 @@ class Outputs:
 
 async def read_outputs(producer: AIOKafkaProducer, kafka: KafkaSettings) -> Outputs:
     """Ask Kafka for the partition counts; raises Transient, to be waited for, while a topic is not there."""
+    # Asked for by its name, a missing topic may be made by the broker, with as many partitions as it likes.
+    if missing := await wiring.missing_topics(kafka, "status", _OUTPUT_TOPICS):
+        message = f"missing in Kafka, or not ours to see: {', '.join(missing)}"
+        raise Transient("topics_missing", message, hint="trackfold topics apply")
     counts: dict[str, int] = {}
     for topic in _OUTPUT_TOPICS:
         try:

@@ -3,14 +3,16 @@
 from typing import Annotated, Final
 
 from fastapi import Path
-from pydantic import StringConstraints, TypeAdapter
+from pydantic import ConfigDict, StringConstraints, TypeAdapter
 
 from schemas.base import Identifier
 from schemas.keys import order_key
 from services.status.edge import segment
 
 UNKNOWN_ORDER: Final = "no order of this shop has that number"
-_ORDER: Final = TypeAdapter(Annotated[Identifier, StringConstraints(max_length=64)])
+_ORDER: Final = TypeAdapter(
+    Annotated[Identifier, StringConstraints(max_length=64)], config=ConfigDict(hide_input_in_errors=True)
+)
 
 Shop = Annotated[str, Path(description="The shop; `main` where there is only one.", examples=["main"])]
 Order = Annotated[

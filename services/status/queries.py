@@ -13,6 +13,7 @@ from schemas.order_events import Placed
 from schemas.order_status import ORDER_STATUS, OrderStatus
 from services.runtime.postgres import Connection, Pool, retried
 from services.status import repository
+from services.status.closed import ERASED, erased_event, erased_status
 from services.status.machine import Verdict
 from services.status.order_facts import ParcelFacts, StoredEvent, gather
 from services.status.parcel_fold import fold_parcel
@@ -21,10 +22,11 @@ Read = TypeVar("Read")
 
 #: Every statement of a request sees the database as of one instant.
 ONE_INSTANT: Final = "set transaction isolation level repeatable read, read only"
-#: The document is whole, the message may be shortened: only `change` is taken from it.
+#: The document is whole, the message may be shortened: only `change` is taken from it. Of an order that a lost future
+#: published (rule E7) it is the change which readers saw last, beside the document of before, until both are corrected.
 READ_ORDER: Final = """
-select doc, (convert_from(message, 'UTF8')::jsonb) -> 'change' as change
-from status.orders where order_key = $1 and doc is not null and message is not null
+select doc, (convert_from(message, 'UTF8')::jsonb) -> 'change' as change, version, closed, closed_through
+from status.orders where order_key = $1 and (closed = 'erased' or (doc is not null and message is not null))
 """
 #: A request waits for the database no longer than its caller would.
 _TRIES: Final = 2
@@ -69,6 +71,9 @@ async def _read(connection: Connection, key: str, wanted: Callable[[ParcelFacts]
     row = await connection.fetchrow(READ_ORDER, key)
     if row is None:
         return None
+    if row["closed"] == ERASED:
+        document = erased_status(key, row["closed_through"], version=row["version"])
+        return Found(ORDER_STATUS.validate_python(document), (erased_event(key, row["closed_through"]),), {})
     status = ORDER_STATUS.validate_python({**json.loads(row["doc"]), "change": json.loads(row["change"])})
     stored = (await repository.events(connection, [key]))[key].values()
     facts = gather(stored)

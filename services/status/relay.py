@@ -8,7 +8,7 @@ acknowledgement and delete sends the same bytes again, which readers know by (ke
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import uuid4
 
@@ -16,12 +16,13 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from services.runtime import delivery, metrics
+from services.runtime import delivery, incarnation, metrics
 from services.runtime.failpoints import hit
 from services.runtime.life import Life
 from services.runtime.postgres import Connection, Pool
 from services.runtime.settings import KafkaSettings
 from services.runtime.watchdog import Heart
+from services.status.consumer import SCHEMA
 from services.status.messages import SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
 
@@ -41,8 +42,9 @@ QUEUES: Final = "select distinct topic, part from status.outbox order by topic, 
 # server's idle limit, and nobody has to guess whether it still lives.
 TRY_LOCK: Final = "select pg_try_advisory_xact_lock(hashtextextended('relay ' || $1, 0))"
 READ_ROWS: Final = """
-select id, key, value, headers, timestamp_ms from (
-    select head.*, sum(octet_length(value)) over (order by id) - octet_length(value) as bytes_before
+select id, key, value, headers, timestamp_ms, tombstone from (
+    select head.*, coalesce(sum(octet_length(value)) over (
+        order by id rows between unbounded preceding and 1 preceding), 0) as bytes_before
     from (select * from status.outbox where topic = $1 and part = $2 order by id limit $3) as head
 ) as measured where bytes_before < $4 order by id
 """
@@ -50,10 +52,11 @@ select id, key, value, headers, timestamp_ms from (
 STILL_HERE: Final = "select 1"
 DELETE_ROWS: Final = "delete from status.outbox where topic = $1 and part = $2 and id = any($3::bigint[])"
 READ_OWNER: Final = "select owner from status.relay_position where topic = $1 and part = $2"
+# A round of tombstones alone puts nothing on the topic and does not know where it ends.
 ADVANCE: Final = """
-insert into status.relay_position (topic, part, next_offset, owner) values ($1, $2, $3, $4)
+insert into status.relay_position (topic, part, next_offset, owner) values ($1, $2, coalesce($3::bigint, 0), $4)
 on conflict (topic, part) do update
-set next_offset = excluded.next_offset, owner = excluded.owner, updated_at = now()
+set next_offset = coalesce($3, relay_position.next_offset), owner = excluded.owner, updated_at = now()
 """
 SCHEDULE_REPEATS: Final = f"""
 insert into status.snapshot_repeat (order_key, due_at)
@@ -66,9 +69,11 @@ delete from status.snapshot_repeat where order_key in (
     for update skip locked)
 returning order_key
 """
+# Of a closed order that is a tombstone again: it has no message.
 NEWEST: Final = """
 select order_key, message as value, message_headers as headers, message_ms as timestamp_ms
-from status.orders where order_key = any($1::text[]) and message is not null order by order_key for update
+from status.orders where order_key = any($1::text[]) and (message is not null or closed is not null)
+order by order_key for update
 """
 
 
@@ -78,9 +83,11 @@ class Row:
 
     id: int
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: list[tuple[str, bytes]]
     timestamp_ms: int
+    tombstone: bool = False
+    """Its order's snapshot is a record without value (rules E8, E9); without a value of its own it is nothing else."""
 
 
 @dataclass(slots=True)
@@ -134,6 +141,8 @@ class Relay:
                 rows = await _read(connection, topic, part, limit=self.limit)
                 if not rows:
                     return 0
+                # What a lost future has published is marked first: this moves the place from which it is read back.
+                await incarnation.hold(connection, SCHEMA)
                 await self._note_takeover(connection, topic, part, rows=rows)
                 await hit("relay.before_send")
                 sending = True
@@ -141,6 +150,7 @@ class Relay:
                 await hit("relay.after_send")
                 await connection.execute(DELETE_ROWS, topic, part, [row.id for row in rows])
                 await connection.execute(ADVANCE, topic, part, next_offset, self.name)
+                await hit("relay.before_commit")
         except Exception:
             if sending and topic == STATUS_TOPIC:
                 await self._schedule_repeats(_keys(rows))
@@ -148,15 +158,18 @@ class Relay:
         metrics.RELAYED.labels(topic).inc(len(rows))
         return len(rows)
 
-    async def _send(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> int:
+    async def _send(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> int | None:
         """Send rows; return the offset behind the last. Snapshots first: a reader of snapshots misses nothing (E1)."""
         if topic == STATUS_TOPIC:
             newest = {row.key: row for row in rows}
-            await self._send_batches(connection, SNAPSHOT_TOPIC, part, rows=list(newest.values()))
-        return await self._send_batches(connection, topic, part, rows=rows)
+            snapshots = [replace(row, value=None) if row.tombstone else row for row in newest.values()]
+            await self._send_batches(connection, SNAPSHOT_TOPIC, part, rows=snapshots)
+            await hit("relay.after_snapshot")
+        told = [row for row in rows if row.value is not None]
+        return await self._send_batches(connection, topic, part, rows=told)
 
-    async def _send_batches(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> int:
-        wire, next_offset, left = self.kafka.topic(topic), 0, list(rows)
+    async def _send_batches(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> int | None:
+        wire, next_offset, left = self.kafka.topic(topic), None, list(rows)
         while left:
             batch = self.producer.create_batch()
             taken = 0
@@ -201,6 +214,8 @@ class Relay:
         try:
             async with self.pool.transaction() as connection:
                 due = [row["order_key"] for row in await connection.fetch(TAKE_REPEATS, _REPEATS_AT_ONCE)]
+                if due:
+                    await incarnation.hold(connection, SCHEMA)
                 for row in await connection.fetch(NEWEST, due) if due else ():
                     key = row["order_key"].encode()
                     one = Row(0, key, row["value"], _headers(row["headers"]), row["timestamp_ms"])
@@ -215,7 +230,7 @@ class Relay:
 
 async def _read(connection: Connection, topic: str, part: int, *, limit: int) -> list[Row]:
     return [
-        Row(row["id"], row["key"], row["value"], _headers(row["headers"]), row["timestamp_ms"])
+        Row(row["id"], row["key"], row["value"], _headers(row["headers"]), row["timestamp_ms"], row["tombstone"])
         for row in await connection.fetch(READ_ROWS, topic, part, limit, MAX_ROUND_BYTES)
     ]
 

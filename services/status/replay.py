@@ -7,58 +7,28 @@ two changes: the order is folded again after every record that touches it.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
-from schemas.order_events import MAX_PARCELS, ReturnShipmentCreated, ShipmentCreated
+from schemas.order_events import MAX_PARCELS, Erased, ReturnShipmentCreated, ShipmentCreated
 from schemas.scans import Scan
 from schemas.vocabulary import ScanKind
-from services.status.changes import change_of
+from services.status.changes import change_of, change_of_reading_again
 from services.status.claims import Claim
+from services.status.closed import ERASED, PURGED, SCAN, end_of, leave
 from services.status.inputs import OrderIn, Refused, ScanIn
 from services.status.kept import Kept
 from services.status.order import Document, fold_order
 from services.status.order_facts import StoredEvent, gather
 from services.status.parcel_fold import History
+from services.status.replayed import Again, LedgerRow, OrderRow, Published
 
-CLAIM_KIND: Final = "claim"
-#: The marks of a version that comes from another machine, or from another map of a carrier's codes, and not from news.
+#: The marks of a version that comes from another machine, from another map of a carrier's codes, or after the database
+#: was restored to an older state (rule E7), and not from news.
 REREAD: Final = "reread"
+RESTORED: Final = "restored"
 REMAP: Final = ScanKind.REMAP.value
 _CREATED: Final = (ShipmentCreated, ReturnShipmentCreated)
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """A row to append to a shipment's ledger: a scan, or a claim by an order."""
-
-    shipment: str
-    n: int
-    content: str
-    scan: Scan | None = None
-    claim: Claim | None = None
-    holds: bool = True
-    """False for a claim that was given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """One version of one order."""
-
-    order: str
-    document: Document
-    change: Document
-    item: ScanIn | OrderIn
-
-
-@dataclass(slots=True)
-class OrderRow:
-    """What the order showed last."""
-
-    version: int = 0
-    state: str | None = None
-    document: Document | None = None
-    stale: bool = False
-    """Another version of the machine folded it (rule E6)."""
 
 
 @dataclass(slots=True)
@@ -87,15 +57,41 @@ class World:
     reread: set[str] = field(default_factory=set)
     """Orders that another machine had folded, whether they read differently now or not."""
     kept: Kept = field(default_factory=Kept)
+    closed: dict[str, datetime] = field(default_factory=dict)
+    """Shipments whose history was purged or erased: what happened until then is over (rules E8, E9)."""
+    erased: dict[str, datetime] = field(default_factory=dict)
+    """Orders that were erased, and when; what is stored of them goes with this batch."""
+    left: dict[str, datetime] = field(default_factory=dict)
+    """Shipments that were theirs alone, and until when they are over."""
+    after_closing: Counter[str] = field(default_factory=Counter)
+    """What came of the order's or the parcel's past after its end, and changed nothing."""
 
-    def apply(self, item: ScanIn | OrderIn) -> None:
-        """Apply one record."""
+    def apply(self, item: ScanIn | OrderIn | Again) -> None:
+        """Apply one record, or read an order again without any."""
+        if isinstance(item, Again):
+            self._reread(item.order, item)
+            return
+        if (over := self._over(item)) is not None:
+            self.after_closing[over] += 1
+            return
         for order in sorted(self._stale(item)):
             self._reread(order, item)
         touched = self._apply_scan(item) if isinstance(item, ScanIn) else self._apply_event(item)
         remapped = isinstance(item, ScanIn) and item.scan.kind == ScanKind.REMAP
         for order in sorted(touched):
             self._publish(order, item, marked=REMAP if remapped else None)
+
+    def _over(self, item: ScanIn | OrderIn) -> str | None:
+        """Return the word for what comes after the end of its parcel or order: it changes nothing; None: it counts."""
+        if isinstance(item, ScanIn):
+            through = self.closed.get(item.shipment)
+            return SCAN if through is not None and item.scan.occurred_at <= through else None
+        row, event = self.orders[item.order], item.stored.event
+        if row.state == ERASED:
+            self._leave_what_it_names(item, row.closed_through)
+            return ERASED
+        past = row.closed_through is not None and event.occurred_at <= row.closed_through
+        return PURGED if past and not isinstance(event, Erased) else None
 
     def _apply_scan(self, item: ScanIn) -> set[str]:
         history = self.histories[item.shipment]
@@ -139,6 +135,7 @@ class World:
             self.refused.append(Refused(item.record, "too_many_parcels", f"an order has at most {MAX_PARCELS} parcels"))
             return set()
         events[identity] = item.stored
+        self.orders[item.order].closed = None  # what happens after a purge opens the order anew
         self.new_events.append((item.order, item.stored))
         touched = {item.order} | self._renew_claims(item.order)
         for order in touched:
@@ -193,8 +190,9 @@ class World:
         return n
 
     def _stale(self, item: ScanIn | OrderIn) -> set[str]:
-        """Return the orders that a record can touch and that another machine folded: hardly ever any."""
+        """Return the orders that a record can touch and that must be read again before it: hardly ever any."""
         stale = {order for order, row in self.orders.items() if row.stale and row.document is not None}
+        stale |= {order for order, row in self.orders.items() if row.restored and self.events[order]}
         if not stale:
             return stale
         if isinstance(item, ScanIn):
@@ -204,23 +202,78 @@ class World:
         joined = [{order for order, _ in self.histories[key].claims} for key in keys if key in self.histories]
         return stale & {item.order}.union(*joined, *(orders for orders in sharing if item.order in orders))
 
-    def _reread(self, order: str, item: ScanIn | OrderIn) -> None:
+    def _reread(self, order: str, item: ScanIn | OrderIn | Again) -> None:
         """Publish what this machine reads differently as a version of its own, before the record: nobody is told."""
         self.orders[order].stale = False
         self.reread.add(order)
         self._publish(order, item, marked=REREAD)
 
-    def _publish(self, order: str, item: ScanIn | OrderIn, *, marked: str | None = None) -> None:
-        """Fold the order again and take a version if it shows something new."""
+    def _publish(self, order: str, item: ScanIn | OrderIn | Again, *, marked: str | None = None) -> None:
+        """Fold the order again and take a version if it shows something new; after a restore whatever it shows."""
         row = self.orders[order]
-        document = fold_order(order, self.events[order].values(), self.histories, kept=self.kept)
-        if document == row.document:
+        if row.waits or row.closed is not None:
             return
-        change = change_of(item, document, version=row.version + 1, previous=row.document)
-        if marked is not None:  # it is read differently, and nothing happened: the record corrects nothing
-            change = {**change, "marked": marked, "reason": marked, "correction": False}
+        document = fold_order(order, self.events[order].values(), self.histories, kept=self.kept)
+        if document == row.document and not row.restored:
+            return
+        if document["state"] == ERASED and not self._all_locked(order):
+            return
+        change = _change(item, document, row, marked=RESTORED if row.restored else marked)
         self.published.append(Published(order, document, change, item))
-        row.version, row.state, row.document = row.version + 1, document["state"], document
+        row.version, row.state, row.document, row.restored = row.version + 1, document["state"], document, False
+        if row.state == ERASED:
+            self._erase(order, item)
+
+    def _all_locked(self, order: str) -> bool:
+        """Tell whether all that an order claims may be changed; else it is left to whoever reads it again for itself.
+
+        Only an erasure that was stored and not told yet comes with another's record: of an order that was restored.
+        """
+        claimed = {key for key, history in self.histories.items() if any(other == order for other, _ in history.claims)}
+        return claimed <= self.next_n.keys()
+
+    def _erase(self, order: str, item: ScanIn | OrderIn | Again) -> None:
+        """Forget an order that was just told for the last time (rule E9), and fold those that share a parcel again."""
+        row, erased = self.orders[order], gather(self.events[order].values()).erased
+        assert erased is not None  # noqa: S101 - its state says so
+        row.closed, row.closed_through = ERASED, erased.at
+        self.erased[order] = erased.at
+        closed = {other for other, held in self.orders.items() if held.closed is not None}
+        alone, sharing = leave(self.histories, order, closed)
+        self.rows = [one for one in self.rows if one.claim is None or one.claim.order != order]
+        self._leave(alone, erased.at)
+        self.kept.forget(order)
+        for other in sorted(sharing & self.orders.keys()):
+            self.kept.forget(other)
+            self._publish(other, item)
+
+    def _leave_what_it_names(self, item: OrderIn, at: datetime | None) -> None:
+        """Leave the parcels that an event of an erased order names, however late it came, and nobody else claims."""
+        if at is not None:
+            keys = {key for key, _ in wanted_claims(item.order, [item.stored])}
+            known = {key for key in keys if key in self.closed and not self.histories[key].readings}
+            self._leave({key for key in keys - known if not self.histories[key].claims}, at)
+
+    def _leave(self, shipments: set[str], at: datetime) -> None:
+        for shipment in shipments:
+            history = self.histories[shipment]
+            self.left[shipment] = self.closed[shipment] = end_of(history, at)
+            history.readings.clear()
+        self.rows = [one for one in self.rows if one.shipment not in shipments]
+        self.told_earlier = [one for one in self.told_earlier if one[0] not in shipments]
+
+
+def _change(item: ScanIn | OrderIn | Again, document: Document, row: OrderRow, *, marked: str | None) -> Document:
+    version, previous = row.version + 1, row.document
+    if isinstance(item, Again):
+        kind = marked or REREAD
+        change = change_of_reading_again(document, version=version, previous=previous, kind=kind, at=item.at)
+    else:
+        change = change_of(item, document, version=version, previous=previous)
+    if marked is None:
+        return change
+    # It is read differently, and nothing happened: the record corrects nothing. What the lost future said is corrected.
+    return {**change, "marked": marked, "reason": marked, "correction": marked == RESTORED}
 
 
 def wanted_claims(order: str, events: Iterable[StoredEvent]) -> set[tuple[str, Claim]]:

@@ -20,7 +20,7 @@ from services.status.claims import Claim
 from services.status.messages import Message
 from services.status.order_facts import StoredEvent
 from services.status.parcel_fold import History
-from services.status.replay import CLAIM_KIND, LedgerRow, OrderRow
+from services.status.replayed import CLAIM_KIND, LedgerRow, OrderRow
 
 Events = dict[str, dict[tuple[str, str], StoredEvent]]
 
@@ -29,14 +29,20 @@ insert into status.shipment (shipment) select unnest($1::text[]) on conflict do 
 """
 # Sorted, so that two batches that touch the same shipments wait for each other instead of deadlocking.
 LOCK_SHIPMENTS: Final = """
-select shipment, next_n from status.shipment where shipment = any($1::text[]) order by shipment for update
+select shipment, next_n, closed_through from status.shipment where shipment = any($1::text[])
+order by shipment for update
 """
 CREATE_ORDERS: Final = """
 insert into status.orders (order_key) select unnest($1::text[]) on conflict do nothing
 """
 LOCK_ORDERS: Final = """
-select order_key, version, state, doc, machine from status.orders where order_key = any($1::text[])
-order by order_key for update
+select order_key, version, state, doc, machine, closed, closed_through, restored,
+    restored and exists (
+        select from status.restoring goal
+        left join status.consumer_offset read using (grp, topic, part)
+        where coalesce(read.next_offset, 0) < goal.until_offset
+    ) as waits
+from status.orders where order_key = any($1::text[]) order by order_key for update of orders
 """
 READ_EVENTS: Final = """
 select order_key, source, id, content, body from status.order_event where order_key = any($1::text[])
@@ -74,7 +80,7 @@ where excluded.content < order_event.content
 """
 SAVE_ORDER: Final = """
 update status.orders set version = $2, state = $3, doc = $4, message = $5, message_headers = $6, message_ms = $7,
-    machine = $8, updated_at = now() where order_key = $1
+    machine = $8, restored = false, closed = null, updated_at = now() where order_key = $1
 """
 # An order that reads the same has no new message; without this it would be folded once more by every batch.
 NOTE_REREAD: Final = "update status.orders set machine = $2 where order_key = any($1::text[])"
@@ -93,25 +99,37 @@ group by 1 order by 2 desc, 1
 """
 
 
-async def create_and_lock_shipments(connection: Connection, shipments: Sequence[str]) -> dict[str, int]:
-    """Lock the shipments, creating missing ones, before their ledger is read; return the next n of each."""
+async def create_and_lock_shipments(
+    connection: Connection, shipments: Sequence[str]
+) -> tuple[dict[str, int], dict[str, datetime]]:
+    """Lock the shipments, creating missing ones, before their ledger is read.
+
+    Return the next n of each, and of those that were purged or erased until when they are over.
+    """
     await connection.execute(CREATE_SHIPMENTS, shipments)
     rows = await connection.fetch(LOCK_SHIPMENTS, shipments)
     if len(rows) != len(shipments):
         raise Conflict("shipment_expired", "an unclaimed shipment expired while it was being locked")
-    return {row["shipment"]: row["next_n"] for row in rows}
+    closed = {row["shipment"]: row["closed_through"] for row in rows if row["closed_through"] is not None}
+    return {row["shipment"]: row["next_n"] for row in rows}, closed
 
 
 async def create_and_lock_orders(connection: Connection, orders: Sequence[str]) -> dict[str, OrderRow]:
     """Lock the orders, creating missing ones; only now may they and their shipments be read."""
     await connection.execute(CREATE_ORDERS, orders)
     rows = await connection.fetch(LOCK_ORDERS, orders)
+    if len(rows) != len(orders):
+        raise Conflict("order_forgotten", "the mark of an order was forgotten while it was being locked")
     return {
         row["order_key"]: OrderRow(
             row["version"],
             row["state"],
             None if row["doc"] is None else json.loads(row["doc"]),
             stale=row["machine"] != versions.MACHINE_VERSION,
+            restored=row["restored"],
+            waits=row["waits"],
+            closed=row["closed"],
+            closed_through=row["closed_through"],
         )
         for row in rows
     }  # fmt: skip

@@ -2,7 +2,15 @@
 
 from pydantic import Field, field_validator
 
-from services.runtime.settings import HttpSettings, LinkSettings, PostgresSettings, Secrets, Section, ServiceSettings
+from services.runtime.settings import (
+    HttpSettings,
+    LinkSettings,
+    PostgresSettings,
+    Seconds,
+    Secrets,
+    Section,
+    ServiceSettings,
+)
 
 _SHORTEST_KEY = 16
 
@@ -20,10 +28,20 @@ class StatusSection(Section):
     """How often the relay looks for new messages."""
     relay_batch: int = Field(default=500, ge=1, le=10_000)
     """Messages of one output partition that are sent at once at most."""
+    outbox_max_bytes: int = Field(default=1024**3, ge=1)
+    """Above this size of what is not relayed yet nothing more is consumed."""
+    outbox_max_age_s: Seconds = 600
+    """When the oldest message has waited for the relay so long, nothing more is consumed."""
     timer_poll_ms: int = Field(default=1000, ge=10, le=600_000)
     """How often somebody looks whether a time that an order waits for has passed."""
     timer_grace_s: float = Field(default=60, ge=0, le=86_400)
     """How long after a change the earliest timer fires: a backlog is read first, so that no silence is told in vain."""
+    purge_after_days: int = Field(default=400, ge=0, le=36_500)
+    """How long after its last change a finished order is purged, with the parcels that are only its own; 0: never."""
+    forget_after_days: int = Field(default=396, ge=0, le=36_500)
+    """How long after that its mark is kept: until then, what is sent again of it changes nothing; 0: for ever."""
+    purge_round_s: float = Field(default=86_400, gt=0, le=604_800)
+    """How long after a walk through all orders a process begins the next one, to purge what is due."""
 
     @field_validator("api_keys")
     @classmethod

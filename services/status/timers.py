@@ -82,3 +82,4 @@ class Timers:
                 for order, waiting in found.items()
             }
             await timer_rows.move(connection, {order: timer_rows.next_date(waiting) for order, waiting in left.items()})
+            await hit("timers.before_commit")

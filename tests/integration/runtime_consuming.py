@@ -1,5 +1,6 @@
 """A consumer on a real broker and database whose only work is to write down what it was given."""
 
+import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -34,7 +35,7 @@ DDL: Final = """
 create schema probe;
 create table probe.consumer_offset (
   grp text not null, topic text not null, part integer not null, next_offset bigint not null,
-  updated_at timestamptz not null, primary key (grp, topic, part)
+  updated_at timestamptz not null, cluster text, last_hash bytea, primary key (grp, topic, part)
 );
 create table probe.offset_gap (
   id bigint generated always as identity primary key, grp text not null, topic text not null, part integer not null,
@@ -73,7 +74,12 @@ class Bench:
         self.consumers: list[FencedConsumer] = []
 
     def consumer(
-        self, apply: Apply = write_down, *, life: Life | None = None, pool: Pool | None = None
+        self,
+        apply: Apply = write_down,
+        *,
+        life: Life | None = None,
+        pool: Pool | None = None,
+        may_take: Callable[[], bool] = lambda: True,
     ) -> FencedConsumer:
         """Make a consumer; not started."""
         made = FencedConsumer(
@@ -85,6 +91,7 @@ class Bench:
             topics=(TOPIC,),
             apply=apply,
             dead_letter=write_letter,
+            may_take=may_take,
         )
         self.consumers.append(made)
         return made
@@ -96,6 +103,12 @@ class Bench:
             await self.producer.send_and_wait(
                 self.settings.topic(TOPIC), data, key=b"k", partition=partition, headers=list(headers)
             )
+
+    async def send_all(self, *values: str) -> None:
+        """Write many records into partition 0, not one by one."""
+        topic = self.settings.topic(TOPIC)
+        sent = [await self.producer.send(topic, one.encode(), key=b"k", partition=0) for one in values]
+        await asyncio.gather(*sent)
 
     async def effects(self, partition: int = 0) -> list[str]:
         """Return what was applied to a partition, in the order of application."""
@@ -133,14 +146,15 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(kafka: Kafka, url: str, prefix: str) -> AsyncIterator[Bench]:
-    """Give a bench; its consumers are stopped at the end."""
+async def bench(kafka: Kafka, url: str, prefix: str, **more: object) -> AsyncIterator[Bench]:
+    """Give a bench; its consumers are stopped at the end. `more` are settings of Kafka."""
     settings = KafkaSettings(
         bootstrap_servers=tuple(kafka.bootstrap_servers.split(",")),
         topic_prefix=prefix,
         fetch_max_wait_ms=20,
         session_timeout_ms=6000,
-    )
+        trust_log_ends="end_offsets" in kafka.capabilities,
+    ).model_copy(update=more)
     database = PostgresSettings(url=url)  # type: ignore[arg-type] # pydantic makes it a secret
     connection = await asyncpg.connect(url)
     await connection.execute(DDL)

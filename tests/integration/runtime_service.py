@@ -64,6 +64,8 @@ class Service:
             dead_letter=write_letter,
         )
         await life.consume(consumer)
+        if self.mode == "fetcher dies":
+            consumer.consumer._fetcher._fetch_task.cancel()  # noqa: SLF001 - nothing of aiokafka tells of it
 
     async def apply(self, batch: Batch) -> None:
         """Write down, slowly."""

@@ -212,3 +212,17 @@ async def test_the_contact_of_the_moment_of_sending_gets_the_message(pool: Pool,
     await desk.apply(changed_body(contact(email="new@example.com")))
     await desk.sender.deliver(claimed)
     assert [message.to for message in desk.channel.sent] == ["new@example.com"]
+
+
+async def test_what_was_taken_while_its_database_became_older_is_not_sent_again(pool: Pool, database: str) -> None:
+    desk = Desk(pool, database, FakeChannel())
+    await desk.apply(placed_body(), reached("shipped"))
+    (claimed,) = await desk.sender.claim(1)
+    async with pool.acquire() as connection:
+        await connection.execute(
+            "update notify.notification set state = 'pending', token = null, lease_until = null, attempt = 0"
+        )
+    await desk.sender.deliver(claimed)
+    assert await desk.rows() == [("shipped", "accepted", None)]
+    assert await desk.turn() == 0
+    assert len(desk.channel.sent) == 1

@@ -10,6 +10,7 @@ from services.runtime import kafka as wiring
 from services.runtime.kafka import Record
 from services.runtime.life import Life
 from services.runtime.plain_consume import PlainConsumer
+from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings, ProcessSettings, ServiceSettings
 from tests.integration.runtime_consuming import GROUP, TOPIC, Bench, send_with_header_name
 from tests.stack import topics
@@ -122,3 +123,23 @@ async def test_a_poll_that_fails_loses_no_record_of_any_partition(on: Plain) -> 
             return True
 
         await eventually(all_there)
+
+
+async def test_what_was_done_before_a_rebalance_says_nothing_after_it(on: Plain) -> None:
+    """Others may have worked on in between: what Kafka has committed counts."""
+    await on.bench.send(*TEN)
+    here = Partition(on.settings.topic(TOPIC), 0)
+    async with on.running() as consumer:
+        await on.has(*TEN)
+
+        async def committed() -> bool:
+            return bool(await consumer.consumer.committed(TopicPartition(*here)) == 10)
+
+        await eventually(committed)
+        consumer._done[here] = 5  # noqa: SLF001 - as if others had done the rest
+        async with on.running():
+
+            async def forgotten() -> bool:
+                return dict(await consumer.done([here])) == {here: 10}
+
+            await eventually(forgotten, 40)

@@ -254,6 +254,15 @@ async def test_a_frozen_process_that_thaws_goes_on_instead_of_dying(start: Start
     assert await process.terminate() == 0, process.log()
 
 
+async def test_a_process_whose_fetcher_died_ends_with_70_and_says_so(start: Starter) -> None:
+    """E12: to itself it looks well: the event loop turns and every poll succeeds."""
+    settings = {"TRACKFOLD_PROCESS__WATCHDOG_S": "2", "TRACKFOLD_KAFKA__LAG_INTERVAL_S": "0.5"}
+    process = start("fetcher dies", **settings)
+    assert await process.wait(60) == 70, process.log()
+    assert "aiokafka's fetcher task has ended" in process.log()
+    assert f"watchdog: '{GROUP} progress' has not turned" in process.log()
+
+
 async def test_a_misspelt_setting_is_refused_with_a_suggestion_and_no_traceback(
     processes: Processes, environment: Environment
 ) -> None:

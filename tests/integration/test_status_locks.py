@@ -83,7 +83,7 @@ async def load_too_early(connection: Any, items: Sequence[ScanIn | OrderIn]) -> 
     """Do what `handler.load` does, in the one order that is wrong: read, then lock the orders."""
     scanned = {item.shipment for item in items if isinstance(item, ScanIn)}
     shipments = sorted(scanned or {"royal-mail:A1", "royal-mail:B1"})
-    next_n = await repository.create_and_lock_shipments(connection, shipments)
+    next_n, _ = await repository.create_and_lock_shipments(connection, shipments)
     keys = await repository.claimed_keys(connection, [ORDER])
     histories = await repository.histories(connection, sorted(keys | set(shipments)))
     orders = await repository.create_and_lock_orders(connection, [ORDER])

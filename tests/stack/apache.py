@@ -1,15 +1,17 @@
 """Apache Kafka itself as processes on this machine: KRaft combined mode, loopback, one broker or several.
 
 For tests only: data in a temporary folder, no TLS. Every broker has a plain listener, whose anonymous user may do all,
-and one with SASL/PLAIN, whose accounts may do only what a test grants them.
+and one with SASL/PLAIN, whose accounts may do only what a test grants them. A third listener can be told to name
+another address, a proxy's: who comes through the proxy is sent through it again (`proxied`).
 """
 
 import base64
 import re
 import shutil
+import signal
 import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +21,9 @@ from tests.stack import artifacts
 
 START_LIMIT_S = 60
 MIN_JAVA = 17
+PROTOCOLS = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,ACCOUNTS:SASL_PLAINTEXT,PROXIED:PLAINTEXT"
 ACCOUNTS = {"limited": "limited-password"}
-JVM = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
+JVM = ["-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
 
 
 def why_not() -> str | None:
@@ -45,7 +48,7 @@ def settings(*, accounts: dict[str, str] = ACCOUNTS, brokers: int = 1) -> dict[s
         "process.roles": "broker,controller",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,ACCOUNTS:SASL_PLAINTEXT",
+        "listener.security.protocol.map": PROTOCOLS,
         "sasl.enabled.mechanisms": "PLAIN",
         "listener.name.accounts.plain.sasl.jaas.config": (
             f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
@@ -76,20 +79,37 @@ class _Broker:
     plain: int
     sasl: int
     controller: int
+    proxied: int
     folder: Path
     child: Child | None = None
+    frozen: bool = False
 
 
 class Cluster:
-    """One broker or several, each with its own data folder; nodes are numbered from 1."""
+    """One broker or several, each with its own data folder; nodes are numbered from 1.
 
-    def __init__(self, *, brokers: int = 1, say: Callable[[str], None]) -> None:
+    `proxied` gives the node's other address (host, port) per node: that of a proxy in front of `proxied_port(node)`.
+    `extra` are further settings of every broker.
+    """
+
+    def __init__(
+        self,
+        *,
+        brokers: int = 1,
+        say: Callable[[str], None],
+        proxied: Mapping[int, tuple[str, int]] | None = None,
+        extra: Mapping[str, str] | None = None,
+        heap_mb: int = 512,
+    ) -> None:
         self.version = artifacts.version()
         self._jars = artifacts.fetch(say)
         self._scratch = Scratch("kafka")
         self._id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._proxied = dict(proxied or {})
+        self._extra = dict(extra or {})
+        self._heap = f"-Xmx{heap_mb}m"
         self._brokers = [
-            _Broker(node, free_port(), free_port(), free_port(), self._scratch.path / str(node))
+            _Broker(node, free_port(), free_port(), free_port(), free_port(), self._scratch.path / str(node))
             for node in range(1, brokers + 1)
         ]
 
@@ -102,6 +122,36 @@ class Cluster:
     def sasl_bootstrap_servers(self) -> str:
         """Addresses of the listeners that ask for an account."""
         return ",".join(f"127.0.0.1:{broker.sasl}" for broker in self._brokers)
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """The numbers of its brokers."""
+        return tuple(broker.node for broker in self._brokers)
+
+    @property
+    def well(self) -> tuple[int, ...]:
+        """The brokers that run and are not frozen."""
+        return tuple(broker.node for broker in self._brokers if self.runs(broker.node) and not broker.frozen)
+
+    def address(self, node: int) -> tuple[str, int]:
+        """Where a broker's plain listener is."""
+        return "127.0.0.1", self._brokers[node - 1].plain
+
+    def proxied_port(self, node: int) -> int:
+        """Where a proxy in front of a broker sends its clients; needs `proxied` for that node."""
+        return self._brokers[node - 1].proxied
+
+    def pid(self, node: int) -> int:
+        """The process id of a broker that was started."""
+        child = self._brokers[node - 1].child
+        if child is None:
+            raise LookupError(f"broker {node} was never started")
+        return child.process.pid
+
+    def runs(self, node: int) -> bool:
+        """Whether a broker's process is there (frozen or not)."""
+        child = self._brokers[node - 1].child
+        return child is not None and child.process.poll() is None
 
     def start(self) -> None:
         """Format every broker's folder, start them together, return when all accept clients."""
@@ -122,6 +172,25 @@ class Cluster:
         if child is not None:
             child.process.kill()
             child.process.wait()
+        self._brokers[node - 1].frozen = False
+
+    def freeze(self, node: int) -> None:
+        """SIGSTOP one broker: its connections stay open, nobody answers."""
+        self._signal(node, signal.SIGSTOP)
+        self._brokers[node - 1].frozen = True
+
+    def thaw(self, node: int) -> None:
+        """SIGCONT one broker."""
+        self._signal(node, signal.SIGCONT)
+        self._brokers[node - 1].frozen = False
+
+    def heal(self) -> None:
+        """Thaw what is frozen and start what is dead; returns at once, before they accept clients."""
+        for broker in self._brokers:
+            if broker.frozen:
+                self.thaw(broker.node)
+            if not self.runs(broker.node):
+                self._launch(broker)
 
     def restart(self, node: int) -> None:
         """Start a broker again on its old data and port."""
@@ -140,6 +209,11 @@ class Cluster:
         """Give what a broker wrote."""
         return (self._brokers[node - 1].folder / "broker.log").read_text(errors="replace")
 
+    def _signal(self, node: int, what: signal.Signals) -> None:
+        child = self._brokers[node - 1].child
+        if child is not None:
+            child.process.send_signal(what)
+
     def _format(self, broker: _Broker) -> None:
         (broker.folder / "tmp").mkdir(parents=True)
         lines = [f"{name}={value}" for name, value in self._settings(broker).items()]
@@ -156,12 +230,18 @@ class Cluster:
     def _settings(self, broker: _Broker) -> dict[str, str]:
         voters = ",".join(f"{each.node}@127.0.0.1:{each.controller}" for each in self._brokers)
         clients = f"PLAINTEXT://127.0.0.1:{broker.plain},ACCOUNTS://127.0.0.1:{broker.sasl}"
+        listeners, advertised = clients, clients
+        if broker.node in self._proxied:
+            host, port = self._proxied[broker.node]
+            listeners += f",PROXIED://127.0.0.1:{broker.proxied}"
+            advertised += f",PROXIED://{host}:{port}"
         return settings(brokers=len(self._brokers)) | {
             "node.id": str(broker.node),
             "controller.quorum.voters": voters,
-            "listeners": f"{clients},CONTROLLER://127.0.0.1:{broker.controller}",
-            "advertised.listeners": clients,
+            "listeners": f"{listeners},CONTROLLER://127.0.0.1:{broker.controller}",
+            "advertised.listeners": advertised,
             "log.dirs": str(broker.folder / "data"),
+            **self._extra,
         }
 
     def _launch(self, broker: _Broker) -> None:
@@ -179,4 +259,4 @@ class Cluster:
     def _java(self, broker: _Broker, program: str, *arguments: str) -> list[str]:
         java = shutil.which("java") or "java"
         options = [f"-Djava.io.tmpdir={broker.folder / 'tmp'}", "-Dlog4j2.level=WARN", "-cp", f"{self._jars}/*"]
-        return [java, *JVM, *options, program, *arguments]
+        return [java, self._heap, *JVM, *options, program, *arguments]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.local.broker import EmbeddedBroker
+from services.local.child import free_port
 from tests.stack import apache, capabilities, containers
 from tests.stack.unavailable import UnavailableError
 
@@ -20,6 +21,8 @@ class Kafka:
     version: str
     capabilities: frozenset[str]
     sasl_bootstrap_servers: str = ""  # with the accounts of apache.ACCOUNTS; empty without capability "acl"
+    behind_proxy: tuple[int, int] | None = None
+    """Where a proxy in front of this broker must listen, and which port of the broker's it must lead to."""
 
 
 class Broker(Protocol):
@@ -75,7 +78,8 @@ class _Apache:
         reason = apache.why_not()
         if reason is not None:
             raise UnavailableError(f"Apache Kafka cannot be started: {reason}")
-        self._cluster = apache.Cluster(say=say)
+        self._proxy_port = free_port()
+        self._cluster = apache.Cluster(say=say, proxied={1: ("127.0.0.1", self._proxy_port)})
 
     def start(self) -> Kafka:
         self._cluster.start()
@@ -85,6 +89,7 @@ class _Apache:
             f"Apache Kafka {self._cluster.version}",
             capabilities.APACHE,
             self._cluster.sasl_bootstrap_servers,
+            behind_proxy=(self._proxy_port, self._cluster.proxied_port(1)),
         )
 
     def stop(self) -> None:

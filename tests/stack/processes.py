@@ -25,6 +25,21 @@ def base_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in INHERITED if name in os.environ} | {"PYTHONWARNINGS": "default"}
 
 
+def service_environment(*, kafka: str, database: str, prefix: str, replicas: int = 1) -> dict[str, str]:
+    """Give the environment of a service process on these parts; with three replicas, two must be in sync."""
+    return base_environment() | {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "DATABASE_URL": database,
+        "TRACKFOLD_KAFKA__TOPIC_PREFIX": prefix,
+        "TRACKFOLD_KAFKA__PARTITIONS": "3",
+        "TRACKFOLD_KAFKA__REPLICATION_FACTOR": str(replicas),
+        "TRACKFOLD_KAFKA__MIN_INSYNC_REPLICAS": str(min(replicas, 2)),
+        "TRACKFOLD_KAFKA__FETCH_MAX_WAIT_MS": "20",
+        "TRACKFOLD_KAFKA__SESSION_TIMEOUT_MS": "6000",
+        "TRACKFOLD_LINKS__KEYS": '["test:0123456789abcdef0123456789abcdef"]',
+    }
+
+
 @dataclass(frozen=True)
 class Process:
     """One running service."""
@@ -105,25 +120,27 @@ class Processes:
         arguments: Sequence[str] | None = None,
         wait_ready: bool = True,
         limit_s: float = READY_LIMIT_S,
+        under: Sequence[str] = (),
     ) -> Process:
         """Run `trackfold SERVICE run` (or other arguments) and return when it is ready.
 
-        `wait_ready=False` gives it back at once, for processes that are expected to die on the way.
+        `wait_ready=False` gives it back at once, for processes that are expected to die on the way. `under` is a
+        command that runs ours in its place, such as `prlimit --nofile=64`: the process id stays ours.
         """
         ports = {"TRACKFOLD_ADMIN__PORT": str(free_port()), "TRACKFOLD_HTTP__PORT": str(free_port())}
         env = ports | dict(env)
         name = f"{service}-{len(self._started) + 1}"
         child = Child.start(
             name,
-            [sys.executable, "-m", "services.cli", *(arguments or (service, "run"))],
+            [*under, sys.executable, "-m", "services.cli", *(arguments or (service, "run"))],
             log=self._folder / f"{name}.log",
             env=env,
         )
         process = Process(
             name,
             child,
-            admin_url=f"http://127.0.0.1:{env['TRACKFOLD_ADMIN__PORT']}",
-            http_url=f"http://127.0.0.1:{env['TRACKFOLD_HTTP__PORT']}",
+            admin_url=f"http://{env.get('TRACKFOLD_ADMIN__HOST', '127.0.0.1')}:{env['TRACKFOLD_ADMIN__PORT']}",
+            http_url=f"http://{env.get('TRACKFOLD_HTTP__HOST', '127.0.0.1')}:{env['TRACKFOLD_HTTP__PORT']}",
         )
         self._started.append(process)
         if wait_ready:

@@ -14,6 +14,8 @@ def write(reporter: TerminalReporter, run: Run) -> None:
     broker, database = run.kafka, run.postgres
     unused = "none, no test asked for one"
     reporter.line(f"broker:    {f'{broker.version} ({broker.kind})' if broker else unused}")
+    if run.brokers:
+        reporter.line(f"           beside it, to be broken: {run.brokers.kafka.version}")
     reporter.line(f"database:  {f'PostgreSQL {database.version} ({database.kind})' if database else unused}")
     reporter.line(f"docker:    {containers.why_not() or 'an engine answers'}")
     deselected = len(reporter.stats.get("deselected", ()))

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable
 import asyncpg
 import pytest
 
-from tests.stack import databases, kafka
+from tests.faults import brokers
+from tests.stack import apache, databases, kafka
 from tests.stack.capabilities import CAPABILITIES
+
+RUN: "pytest.StashKey[Run]" = pytest.StashKey()
 
 
 class Run:
@@ -17,7 +20,8 @@ class Run:
         self._wanted_kafka = wanted_kafka
         self._wanted_postgres = wanted_postgres
         self._say = say
-        self._parts: list[kafka.Broker | databases.Server] = []
+        self._parts: list[kafka.Broker | databases.Server | apache.Cluster] = []
+        self.brokers: brokers.Brokers | None = None
         self.kafka: kafka.Kafka | None = None
         self.postgres: databases.PostgresServer | None = None
         self._template: str | Exception | None = None
@@ -46,6 +50,8 @@ class Run:
         try:
             if "kafka" in fixtures:
                 self._start_kafka()
+            if "cluster3" in fixtures and self.kafka_kind == "apache":
+                self._start_brokers()
             if "postgres_server" in fixtures:
                 self._start_postgres(templated="template" in fixtures)
         except (RuntimeError, OSError, asyncpg.PostgresError) as failure:
@@ -68,6 +74,12 @@ class Run:
         broker = kafka.make_broker(self.kafka_kind, self._say)
         self._parts.append(broker)
         self.kafka = broker.start()
+
+    def _start_brokers(self) -> None:
+        made = brokers.make(self._say)
+        self._parts.append(made.cluster)
+        made.cluster.start()
+        self.brokers = made
 
     def _start_postgres(self, *, templated: bool) -> None:
         kind = databases.choose_kind(self._wanted_postgres)

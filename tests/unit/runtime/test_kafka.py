@@ -29,6 +29,7 @@ def test_sasl_and_tls_are_passed_through() -> None:
     assert options == {
         "bootstrap_servers": ["127.0.0.1:9092"],
         "request_timeout_ms": 15_000,
+        "metadata_max_age_ms": 30_000,
         "security_protocol": "SASL_SSL",
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": "trackfold",

@@ -52,3 +52,13 @@ def test_a_batch_that_began_before_a_rebalance_proves_nothing_after_it() -> None
     positions.rebalanced()
     positions.left({HERE: 10}, epoch=before)
     assert positions.judge(HOLE) is Verdict.SEEK
+
+
+def test_a_log_that_begins_below_where_it_was_left_went_back_by_itself() -> None:
+    positions = Positions()
+    assert positions.below({HERE: 3}) == set()
+    positions.left({HERE: 10}, epoch=positions.epoch)
+    assert positions.below({HERE: 10}) == set()
+    assert positions.below({HERE: 9}) == {HERE}
+    positions.sought(HERE, 5)
+    assert positions.below({HERE: 5}) == set()

@@ -12,7 +12,8 @@ from services.status.order import Document, fold_order
 from services.status.order_facts import StoredEvent
 from services.status.parcel_fold import History
 from services.status.readings import content_hash
-from services.status.replay import OrderRow, World, wanted_claims
+from services.status.replay import World, wanted_claims
+from services.status.replayed import OrderRow
 from tests.builders import KEY, START, make_order_event
 
 CHANGE = {

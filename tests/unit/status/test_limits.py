@@ -11,7 +11,8 @@ from services.status import replay
 from services.status.inputs import OrderIn, ScanIn, read
 from services.status.order import fold_order
 from services.status.parcel_fold import History
-from services.status.replay import OrderRow, World
+from services.status.replay import World
+from services.status.replayed import OrderRow
 from tests.records import placed, record, scan, shipment
 
 LONGEST_S = 1.5

@@ -28,7 +28,8 @@ from services.status.order import Document
 from services.status.order_facts import OrderFacts, StoredEvent
 from services.status.parcel_fold import History, facts_of, fold_parcel
 from services.status.readings import content_hash
-from services.status.replay import OrderRow, World, wanted_claims
+from services.status.replay import World, wanted_claims
+from services.status.replayed import OrderRow
 from services.status.shipment import Attempts, Custody, ShipmentState
 from tests.unit.status.making import told
 

@@ -1,0 +1,153 @@
+"""Rebuild: which orders would show another thing if they were folded from their history today, and publishing that.
+
+Reading takes no locks and changes nothing. Publishing is done in small transactions beside the running service, each
+order once, marked `reread`: nobody is told (rule E6). Broken off and run again it goes on with what still differs.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from services.runtime import clock, postgres
+from services.runtime.postgres import Connection, Pool
+from services.status import repository, republishing, versions
+from services.status.changes import moves
+from services.status.handler import Handler
+from services.status.order import Document, fold_order
+
+_READ_AT_ONCE: Final = 200
+_TRIES: Final = 8
+
+# By key, so that a page is read at one go however many orders there are.
+CHOOSE: Final = """
+select order_key from status.orders o
+where order_key > $1
+    and ($2::text[] is null or order_key = any($2))
+    and ($3::text is null or starts_with(order_key, $3 || ':'))
+    and ($4::text is null or state = $4)
+    and ($5::int is null or machine < $5)
+    and ($6::text is null or exists (
+        select from status.ledger l where l.shipment = $6 and l.claimed_by = o.order_key))
+    and exists (select from status.order_event e where e.order_key = o.order_key)
+order by order_key limit $7
+"""
+COUNT_ALL: Final = "select count(*) from status.orders"
+# What was restored publishes by itself, and whatever it shows.
+SHOWN: Final = "select order_key, doc, machine from status.orders where order_key = any($1::text[]) and not restored"
+ONE_INSTANT: Final = "set transaction isolation level repeatable read read only"
+
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which orders; what is None chooses nothing away."""
+
+    orders: tuple[str, ...] | None = None
+    """Order keys."""
+    shop: str | None = None
+    state: str | None = None
+    machine_below: int | None = None
+    parcel: str | None = None
+    """A shipment key: the orders that claim it, or once claimed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How an order would show another thing: not what it shows, of which many would not fit into memory."""
+
+    order: str
+    before: str | None
+    """Its state; None where it has shown nothing yet."""
+    after: str
+    parcels: list[Document]
+    """The parcels whose stage moves."""
+    fields: list[str]
+    """Names of the fields that differ."""
+
+
+def difference(order: str, before: Document | None, after: Document) -> Difference:
+    """Return how two documents of an order differ."""
+    known = before or {}
+    fields = sorted(name for name in after.keys() | known.keys() if after.get(name) != known.get(name))
+    return Difference(order, known.get("state"), after["state"], moves(after, before), fields)
+
+
+@dataclass(slots=True)
+class Found:
+    """What a look brought."""
+
+    read: int = 0
+    differing: list[Difference] = field(default_factory=list)
+    same_by_another_machine: list[str] = field(default_factory=list)
+    """They show what they would show, and an older machine folded them: `--apply` notes that this one has."""
+
+    @property
+    def orders(self) -> list[str]:
+        """The orders that there is something to do about."""
+        return sorted([*(one.order for one in self.differing), *self.same_by_another_machine])
+
+
+async def find(connection: Connection, choice: Choice, *, tell: Tell) -> Found:
+    """Fold the chosen orders anew and compare; raises what `versions.judge` says of another program's database."""
+    versions.judge((await versions.read(connection)).active, versions.MACHINE_VERSION)
+    found, after = Found(), ""
+    total = len(choice.orders) if choice.orders else await connection.fetchval(COUNT_ALL)
+    while orders := await _choose(connection, choice, after=after):
+        await _compare(connection, orders, found)
+        found.read, after = found.read + len(orders), orders[-1]
+        tell(found.read, total)
+    return found
+
+
+async def _choose(connection: Connection, choice: Choice, *, after: str) -> list[str]:
+    keys = None if choice.orders is None else list(choice.orders)
+    rows = await connection.fetch(
+        CHOOSE, after, keys, choice.shop, choice.state, choice.machine_below, choice.parcel, _READ_AT_ONCE
+    )
+    return [row["order_key"] for row in rows]
+
+
+async def _compare(connection: Connection, orders: Sequence[str], found: Found) -> None:
+    """Compare at one instant: a batch between two reads would look like a difference."""
+    async with connection.transaction():
+        await connection.execute(ONE_INSTANT)
+        shown = await connection.fetch(SHOWN, orders)
+        events = await repository.events(connection, orders)
+        histories = await repository.histories(connection, sorted(await repository.claimed_keys(connection, orders)))
+    for row in shown:
+        order: str = row["order_key"]
+        before = None if row["doc"] is None else json.loads(row["doc"])
+        after = fold_order(order, events[order].values(), histories)
+        if after != before:
+            found.differing.append(difference(order, before, after))
+        elif row["machine"] != versions.MACHINE_VERSION:
+            found.same_by_another_machine.append(order)
+
+
+async def publish(pool: Pool, handler: Handler, orders: Sequence[str], *, rate: float, tell: Tell) -> int:
+    """Publish what still differs of these orders, at most so many a second; return how many were published."""
+    done = 0
+    for at in range(0, len(orders), republishing.AT_ONCE):
+        began, some = clock.monotonic(), orders[at : at + republishing.AT_ONCE]
+
+        async def work(connection: Connection, some: Sequence[str] = some) -> list[str]:
+            return await republishing.read_again(connection, handler, some)
+
+        done += len(await postgres.retried(pool, work, what="rebuild", tries=_TRIES))
+        tell(at + len(some), len(orders))
+        if at + len(some) < len(orders):
+            await asyncio.sleep(max(0.0, len(some) / rate - (clock.monotonic() - began)))
+    return done
+
+
+def plain(one: Difference) -> dict[str, Any]:
+    """Return a difference as data."""
+    return {
+        "order": one.order,
+        "state": {"before": one.before, "after": one.after},
+        "parcels": one.parcels,
+        "fields": one.fields,
+    }

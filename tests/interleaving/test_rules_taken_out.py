@@ -1,0 +1,168 @@
+"""Each rule that keeps sessions apart is taken out once: then some order of steps must end wrong."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import pytest
+
+from services.runtime import fence
+from services.status import expiry_rows, handler, outbox, purge_rows, relay, repository, timer_rows
+from services.status.consumer import SCHEMA
+from services.status.inputs import OrderIn, ScanIn
+from services.status.replay import World
+from tests.interleaving import cases
+from tests.interleaving.schedules import EveryOrder, Random, Schedule
+from tests.interleaving.stage import Case, Search, Stage
+
+if TYPE_CHECKING:
+    from services.runtime.postgres import Connection
+
+pytestmark = pytest.mark.timeout(300)
+
+#: How many random orders of three sessions are tried.
+TRIES: Final = 500
+LEDGER_TAKEN: Final = "23505"
+FENCE_LOCK: Final = fence._LOCK.format(schema=SCHEMA)  # noqa: SLF001 - the statement as it is run
+HIGH_WATER: Final = """
+delete from status.outbox where topic = $1 and part = $2 and id <= (select max(id) from unnest($3::bigint[]) as id)
+"""
+#: A number drawn where the handler asks for the time, which is before its locks, and used for the outbox.
+DRAW: Final = "set_config('early.id', nextval(pg_get_serial_sequence('status.outbox', 'id'))::text, true) is not null"
+DRAWN: Final = "overriding system value\nselect current_setting('early.id')::bigint * 1000 + place, topic"
+
+
+def unlocked(*statements: str) -> dict[str, str]:
+    """Return statements and what they are without their locks."""
+    return {one: re.sub(r"for update( of \w+)?( skip locked)?", "", one) for one in statements}
+
+
+ONE_RELAY: Final = {relay.TRY_LOCK: "select $1 <> ''"}
+
+#: The rule: the case it keeps right, what its statements become, and what goes wrong then.
+RULES: Final[dict[str, tuple[Case, Mapping[str, str], str]]] = {
+    "orders are locked": (cases.TWO_PARCELS, unlocked(repository.LOCK_ORDERS), "tells [1, 2, 3, 4, 4]"),
+    "orders are locked against erasure": (
+        cases.ERASURE_AND_EVENT,
+        unlocked(repository.LOCK_ORDERS),
+        "it shows",
+    ),
+    "shipments and orders are locked against erasure": (
+        cases.ERASURE,
+        unlocked(repository.LOCK_SHIPMENTS, repository.LOCK_ORDERS),
+        "after it was erased",
+    ),
+    "ids of the outbox are drawn under the locks": (
+        cases.TWO_PARCELS,
+        {
+            handler.NOW: f"{handler.NOW} where {DRAW}",
+            outbox.APPEND: outbox.APPEND.replace("(topic", "(id, topic", 1).replace("select topic", DRAWN, 1),
+        },
+        "tells [1, 2, 3, 5, 4]",
+    ),
+    "the fence locks": (cases.ZOMBIE, unlocked(FENCE_LOCK), "letters is {'"),
+    "the fence drops what was applied": (
+        cases.ZOMBIE,
+        {FENCE_LOCK: FENCE_LOCK.replace("next_offset", "0::bigint as next_offset", 1)},
+        "letters is {'",
+    ),
+    "one relay a queue": (cases.RELAYS, ONE_RELAY, "tells [1, 2, 3, 1, 2, 3]"),
+    "one relay a queue, for the snapshot": (cases.RELAYS_AND_BATCH, ONE_RELAY, "its snapshot is 2"),
+    "the relay deletes what it sent": (cases.RELAY_AND_BATCHES, {relay.DELETE_ROWS: HIGH_WATER}, "tells [1, 2]"),
+    "timers look under their locks": (cases.TIMER, unlocked(timer_rows.LOCK), "has no timer"),
+    "purge locks": (cases.PURGE, unlocked(purge_rows.LOCK_SHIPMENTS, purge_rows.LOCK_ORDERS), "main:1001"),
+    "expiry locks": (cases.EXPIRY, unlocked(expiry_rows.TAKE_UNCLAIMED), "ForeignKeyViolation"),
+}
+
+
+async def search(stage: Stage, intact: Case, case: Case, *, wanted: str = "") -> Search:
+    """Look for an order that ends wrong in the wanted way, where the intact case has none."""
+    ends = await stage.prepare(intact)
+    found = await stage.search(case, orders(case), ends, wanted=wanted)
+    taken_out = {statement for script in case.scripts for statement in script.rewritten}
+    assert found.used == taken_out, "a statement that should have been replaced was never run"
+    return found
+
+
+def orders(case: Case) -> Iterable[Schedule]:
+    """Return all orders of two sessions, some of three."""
+    return EveryOrder() if len(case.scripts) == 2 else (Random(str(number)) for number in range(TRIES))
+
+
+@pytest.mark.parametrize("rule", RULES)
+async def test_without_the_rule_some_order_ends_wrong(stage: Stage, rule: str) -> None:
+    case, instead, wanted = RULES[rule]
+    found = await search(stage, case, case.without(instead), wanted=wanted)
+    assert found.wrong is not None, f"{found.runs} orders of {case.name} end right without it"
+
+
+async def test_without_the_lock_on_shipments_the_key_of_the_ledger_still_keeps_them_apart(stage: Stage) -> None:
+    case = cases.GROWN.without(unlocked(repository.LOCK_SHIPMENTS))
+    found = await search(stage, cases.GROWN, case)
+    assert found.wrong is None
+    assert found.refused[LEDGER_TAKEN]
+
+
+async def test_with_the_lock_on_shipments_nobody_meets_at_the_key_of_the_ledger(stage: Stage) -> None:
+    found = await search(stage, cases.GROWN, cases.GROWN)
+    assert found.wrong is None
+    assert not found.refused
+
+
+@pytest.mark.parametrize(("case", "wanted"), [(cases.GROWN, "has rows [1, 2, 2]"), (cases.CLAIM, "it shows")])
+async def test_without_the_lock_and_the_key_of_the_ledger_its_order_is_lost(
+    stage: Stage, case: Case, wanted: str
+) -> None:
+    await stage.observer.execute("alter table status.ledger drop constraint ledger_pkey")
+    found = await search(stage, case, case.without(unlocked(repository.LOCK_SHIPMENTS)), wanted=wanted)
+    assert found.wrong is not None
+
+
+async def test_locks_that_are_not_sorted_end_in_deadlocks(stage: Stage) -> None:
+    backwards = repository.LOCK_SHIPMENTS.replace("order by shipment", "order by shipment desc")
+    case = cases.CROSSED.without({repository.LOCK_SHIPMENTS: backwards}, of="two")
+    found = await search(stage, cases.CROSSED, case, wanted="ended in a deadlock")
+    assert found.wrong is not None
+
+
+async def test_reading_the_orders_before_their_lock_loses_a_parcel(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = await stage.prepare(cases.TWO_PARCELS)
+    monkeypatch.setattr(handler, "load", load_too_early)
+    found = await stage.search(cases.TWO_PARCELS, EveryOrder(), ends, wanted="it shows")
+    assert found.wrong is not None
+
+
+async def test_an_owner_that_trusts_its_guess_of_the_shipments_fails(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = await stage.prepare(cases.CORRECTED)
+    monkeypatch.setattr(handler, "_check_all_locked", lambda *_, **__: None)
+    found = await stage.search(cases.CORRECTED, EveryOrder(), ends, wanted="KeyError")
+    assert found.wrong is not None
+
+
+real_load = handler.load
+
+
+async def load_too_early(connection: Any, items: Sequence[ScanIn | OrderIn]) -> World:
+    """Do what `handler.load` does, in the one order that is wrong: read, then lock the orders."""
+    world = await real_load(cast("Connection", _WithoutOrderLock(connection)), items)
+    world.orders = await repository.create_and_lock_orders(connection, sorted(world.orders))
+    return world
+
+
+class _WithoutOrderLock:
+    """A connection that does not lock orders."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    async def fetch(self, query: str, *args: object) -> Any:
+        """As asyncpg."""
+        instead = unlocked(repository.LOCK_ORDERS)
+        return await self._connection.fetch(instead.get(query, query), *args)
