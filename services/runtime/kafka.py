@@ -26,7 +26,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from services.runtime import clock, cut_connections, metrics
-from services.runtime.errors import Misconfigured
+from services.runtime.errors import Exit, ExitCode, Misconfigured
 from services.runtime.life import Life
 from services.runtime.polling import OnPoll, PollingConsumer, Recover
 from services.runtime.settings import KafkaSettings
@@ -243,8 +243,13 @@ async def send(
 
 
 async def watch(life: Life, producer: AIOKafkaProducer) -> None:
-    """Keep `/readyz` honest about Kafka; a loop for `life.spawn("kafka", ...)`."""
+    """Keep `/readyz` honest about Kafka; a loop for `life.spawn("kafka", ...)`.
+
+    Raises Exit (70) where the producer will never hear of brokers and leaders again.
+    """
     while not await life.pause(_PROBE_S):
+        if producer.client._sync_task.done():  # noqa: SLF001 - told nowhere else
+            raise Exit(ExitCode.WATCHDOG, "producer_dead", "aiokafka's metadata task has ended")
         if await _answers(producer):
             life.health.works("kafka")
         else:

@@ -40,9 +40,14 @@ class Membership:
 def membership(consumer: AIOKafkaConsumer) -> Membership:
     """Return how a started consumer stands in its group."""
     coordinator, fetcher = consumer._coordinator, consumer._fetcher  # noqa: SLF001 - told nowhere else
+    tasks = {
+        "fetcher": fetcher._fetch_task,  # noqa: SLF001
+        "coordination": coordinator._coordination_task,  # noqa: SLF001
+        "metadata": consumer._client._sync_task,  # noqa: SLF001
+    }
     return Membership(
         coordinator.generation,
-        dead=_dead(fetcher._fetch_task, "fetcher") or _dead(coordinator._coordination_task, "coordination"),  # noqa: SLF001
+        dead=next((dead for what, task in tasks.items() if (dead := _dead(task, what))), ""),
         outside=_outside(coordinator._heartbeat_task, rejoins=coordinator._rejoin_needed_fut.done()),  # noqa: SLF001
     )
 

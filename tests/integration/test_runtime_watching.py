@@ -11,8 +11,10 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import KafkaError
 from prometheus_client import REGISTRY
 
+from services.runtime import kafka as wiring
 from services.runtime import membership
 from services.runtime.consume import Batch, FencedConsumer
+from services.runtime.errors import ExitCode
 from services.runtime.lag import Standing
 from services.runtime.lag_watch import LagWatch
 from services.runtime.settings import KafkaSettings
@@ -130,6 +132,21 @@ async def test_a_member_whose_background_task_dies_is_seen(on: Bench, task: str)
     await on.has("0")
     getattr(consumer.consumer._coordinator, task).cancel()  # noqa: SLF001 - as hazard K3
     await stands_still(consumer)
+
+
+async def test_a_consumer_that_never_hears_of_leaders_again_is_seen(on: Bench) -> None:
+    consumer = on.consumer()
+    await on.life.consume(consumer)
+    await on.send("0")
+    await on.has("0")
+    consumer.consumer._client._sync_task.cancel()  # noqa: SLF001 - as aiokafka#1038
+    await stands_still(consumer)
+
+
+async def test_a_producer_that_never_hears_of_leaders_again_ends_the_process(on: Bench) -> None:
+    on.life.spawn("kafka", lambda: wiring.watch(on.life, on.producer))
+    on.producer.client._sync_task.cancel()  # noqa: SLF001 - as aiokafka#1038
+    await eventually(lambda: on.life.ended is not None and on.life.ended[0] is ExitCode.WATCHDOG, LIMIT_S)
 
 
 async def test_a_heartbeat_answered_with_an_unknown_code_is_seen(on: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
