@@ -19,6 +19,9 @@ BUILD_INFO: Final = Gauge("trackfold_build_info", "Always 1: which version runs"
 READY: Final = Gauge("trackfold_ready", "1 while /readyz answers 200")
 WAITING: Final = Gauge("trackfold_waiting", "1 while the process waits for this", ["what"])
 RETRIES: Final = Counter("trackfold_retries_total", "Work done again after a failure", ["what", "reason"])
+LOG_LINES_LOST: Final = Counter(
+    "trackfold_log_lines_lost_total", "Log lines that nobody took: a pipe that is not read, a full disk"
+)
 LOOP_LAG: Final = Gauge("trackfold_event_loop_lag_seconds", "How late the event loop came back from its last nap")
 
 # --- kafka -----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import uvloop
 from services.runtime import delivery, failpoints, logs, metrics
 from services.runtime.errors import ExitCode, Stopping
 from services.runtime.life import Life
+from services.runtime.log_stream import log_stream
 from services.runtime.settings import ServiceSettings
 
 log = structlog.stdlib.get_logger("trackfold.process")
@@ -30,7 +31,7 @@ _BY_SIGNAL: Final = {signal.SIGTERM: ExitCode.OK, signal.SIGINT: ExitCode.INTERR
 
 def main(name: str, settings: ServiceSettings, start: Start) -> int:
     """Run a service until it is told to stop; returns the exit code."""
-    logs.configure(settings.log, name)
+    logs.configure(settings.log, name, stream=log_stream())
     metrics.set_build_info()
     _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

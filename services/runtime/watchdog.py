@@ -6,15 +6,17 @@ not bring the dependency back. It never judges what the loop does, only that it 
 
 import faulthandler
 import os
-import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 from services.runtime.errors import ExitCode
+from services.runtime.log_stream import push
 
 _CHECK_S: Final = 1.0
+_STDERR: Final = 2
 
 
 class Heart:
@@ -38,10 +40,21 @@ class Heart:
 
 def die(message: str) -> None:
     """Write the stacks of all threads and end the process at once: nothing in it can be trusted to clean up."""
-    sys.stderr.write(message + "\n")
-    faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
-    sys.stderr.flush()
-    os._exit(ExitCode.WATCHDOG)
+    try:
+        push(message.encode() + b"\n" + _stacks(), _STDERR)
+    finally:
+        os._exit(ExitCode.WATCHDOG)
+
+
+def _stacks() -> bytes:
+    """Return the stacks of all threads, by way of a file: a dump into a pipe that nobody reads would never end."""
+    try:
+        with tempfile.TemporaryFile() as dump:
+            faulthandler.dump_traceback(file=dump, all_threads=True)
+            dump.seek(0)
+            return dump.read()
+    except OSError:
+        return b"the stacks cannot be shown: no temporary file can be made\n"
 
 
 class Watchdog:
