@@ -34,9 +34,11 @@ def rows(found: Iterable[Result], not_run: dict[str, str]) -> list[str]:
 
 
 def placed(page: str, lines: Sequence[str]) -> str:
-    """Return the page with these lines between its two marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    """Return the page with these lines between its two marks; raises ValueError where it lacks them."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"the page lacks its marks {BEGIN!r} and {END!r}")
     return before + "\n".join((BEGIN, "", *lines, "", END)) + after
 
 

@@ -55,3 +55,8 @@ def test_the_table_shows_the_worst_of_several_runs() -> None:
 def test_the_table_stands_between_its_marks_and_leaves_the_rest_of_the_page() -> None:
     page = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
     assert table.placed(page, ["new"]) == f"before\n{table.BEGIN}\n\nnew\n\n{table.END}\nafter\n"
+
+
+def test_a_page_without_the_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="lacks its marks"):
+        table.placed("no marks\n", ["new"])
