@@ -61,6 +61,8 @@ async def came_true(ask: object, what: str) -> None:
 
 async def deaf(member: Member) -> bool:
     """Say whether a process takes connections and does not answer them."""
+    if not member.running:  # between two lives
+        return False
     async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
         try:
             await client.get(f"{member.life.admin_url}/readyz")
@@ -117,6 +119,7 @@ def frozen_there(service: str) -> Strike:
     async def strike(world: World, dice: random.Random) -> AsyncIterator[Blow]:
         member, point = world.one_of(service, dice), dice.choice(POINTS[service])
         life = await armed(world, member, point, "stop*1")
+        await came_true(lambda: member.running, f"{member.name} running again")
         process = member.life
         try:
             await came_true(lambda: is_frozen(process.pid), f"{member.name} stopped at {point}")

@@ -120,7 +120,7 @@ class Stage:
         """Note the baseline and start to send beside the test; with ingest a third of the orders by webhook."""
         plan.setdefault("webhook_share", 1 / 3 if "ingest" in self.services else 0.0)
         await self._start_watch()
-        doors = [member.life.http_url for member in self.of("ingest")]
+        doors = [member.http_url for member in self.of("ingest")]
         load = Load(
             make_plan(seed, orders=orders, **plan),
             load_bootstrap or self.source.bootstrap_servers,

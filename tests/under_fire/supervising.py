@@ -46,6 +46,8 @@ class Member:
     """Exit codes that the test expects beside those that every service may have: -9 where the kernel kills it, 78."""
     logs: list[Path] = field(default_factory=list)
     started_at: float = 0.0
+    http_url: str = ""
+    """Where it is reached since its first life; the same in all."""
 
     @property
     def pid(self) -> int:
@@ -70,6 +72,7 @@ class Member:
         self.killed = False
         self.started_at = clock.monotonic()
         self.process = await self.processes.start(self.service, env=env, wait_ready=False, under=self.under)
+        self.http_url = self.process.http_url
         self.logs.append(self.process.child.log)
         if wait_ready:
             await self.process.wait_ready()
