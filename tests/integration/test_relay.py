@@ -1,6 +1,7 @@
 """The relay on real Kafka and Postgres: order, repeats, takeovers, and the snapshots that must not go back."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -75,9 +76,9 @@ class Stage:
             await connection.execute(statement)
 
 
-@pytest.fixture
-async def stage(kafka: Kafka, prefix: str, database: str) -> AsyncIterator[Stage]:
-    """A prepared stage."""
+@asynccontextmanager
+async def open_stage(kafka: Kafka, prefix: str, database: str) -> AsyncIterator[Stage]:
+    """Give a prepared stage."""
     settings = KafkaSettings(bootstrap_servers=(kafka.bootstrap_servers,), topic_prefix=prefix)
     async with (
         open_pool(PostgresSettings(url=SecretStr(database)), "test", schema=SCHEMA) as pool,
@@ -85,6 +86,13 @@ async def stage(kafka: Kafka, prefix: str, database: str) -> AsyncIterator[Stage
     ):
         made = Stage(kafka, settings, pool, producer)
         await made.prepare()
+        yield made
+
+
+@pytest.fixture
+async def stage(kafka: Kafka, prefix: str, database: str) -> AsyncIterator[Stage]:
+    """A prepared stage."""
+    async with open_stage(kafka, prefix, database) as made:
         yield made
 
 

@@ -4,18 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from services.runtime.kafka import open_producer
 from services.runtime.life import Life
-from services.runtime.postgres import open_pool
-from services.runtime.settings import KafkaSettings, PostgresSettings, ServiceSettings
+from services.runtime.settings import ServiceSettings
 from services.status import relay
-from services.status.consumer import SCHEMA
 from services.status.messages import SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.purge import Purge
-from services.status.relay import MAX_BATCH_BYTES
-from tests.integration.test_relay import ORDER, STORY, Stage, lost
+from tests.integration.test_relay import ORDER, STORY, Stage, lost, open_stage
 from tests.pipeline import judge, of_order, status_of
 from tests.records import event, placed
 from tests.stack.kafka import Kafka
@@ -27,13 +22,7 @@ PLANNED = "select count(*) from status.snapshot_repeat"
 @pytest.fixture
 async def stage(kafka: Kafka, prefix: str, database: str) -> AsyncIterator[Stage]:
     """A prepared stage."""
-    settings = KafkaSettings(bootstrap_servers=(kafka.bootstrap_servers,), topic_prefix=prefix)
-    async with (
-        open_pool(PostgresSettings(url=SecretStr(database)), "test", schema=SCHEMA) as pool,
-        open_producer(settings, "test", max_batch_size=MAX_BATCH_BYTES) as producer,
-    ):
-        made = Stage(kafka, settings, pool, producer)
-        await made.prepare()
+    async with open_stage(kafka, prefix, database) as made:
         yield made
 
 
