@@ -112,6 +112,9 @@ class LagWatch:
         self._life.health.works(self._dependency)
         if turns or (self._watched.waits and not state.dead):
             self.heart.beat()
+        if state.outside:
+            # Its poll waits until the group has agreed. Whoever never gets in again ends by the heart of progress.
+            self._watched.heart.beat()
         metrics.CONSUMER_STANDING.labels(self._watched.name).set(self.heart.still_s)
         self._tell(state.dead or state.outside)
         await self._count_owners()

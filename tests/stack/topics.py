@@ -50,7 +50,10 @@ async def create(
             raise AssertionError(f"topic {name} was refused: {answer.topic_errors}")
 
         async def led() -> bool:
-            topic = (await client.describe_topics([name]))[0]
+            try:
+                topic = (await client.describe_topics([name]))[0]
+            except KafkaError:  # a broker of the list may be on its way back
+                return False
             return topic["error_code"] == 0 and all(part["leader"] >= 0 for part in topic["partitions"])
 
         await eventually(led, what=f"a leader for every partition of {name}")
