@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from services.ingest import durability
 from services.ingest.consumer import make_consumer
 from services.ingest.handler import Intake, open_raw_producer
 from services.ingest.http import Webhooks, make_app
@@ -23,6 +24,7 @@ def run(settings: IngestSettings) -> int:
         raw = await life.enter("kafka", lambda: open_raw_producer(settings.kafka))
         producer = await life.enter("kafka", lambda: kafka.open_producer(settings.kafka, "ingest.normalise"))
         life.spawn("kafka", lambda: kafka.watch(life, raw))
+        life.spawn("durability", partial(durability.follow, life, settings.kafka))
         key_sets = KeySets(settings.ingest.key_urls)
         for provider in key_sets.providers:
             life.spawn(f"keys of {provider}", partial(key_sets.follow, provider, life))

@@ -101,6 +101,24 @@ async def plan(settings: KafkaSettings) -> list[Step]:
         return await _plan(admin, settings)
 
 
+def weaknesses(existing: Existing, settings: KafkaSettings) -> tuple[str, ...]:
+    """Say why what a topic acknowledged may be lost with fewer brokers than was wanted; pure."""
+    found = []
+    if existing.replicas < settings.replication_factor:
+        found.append(f"{existing.replicas} of {settings.replication_factor} replicas")
+    in_sync = existing.configs and existing.configs.get("min.insync.replicas")
+    if in_sync and int(in_sync) < settings.min_insync_replicas:
+        found.append(f"min.insync.replicas is {in_sync}, not {settings.min_insync_replicas}")
+    return tuple(found)
+
+
+async def weaknesses_of(settings: KafkaSettings, topic: str) -> tuple[str, ...]:
+    """Ask Kafka the same of one topic, by its name in the contract; one that is not there has none yet."""
+    async with _admin(settings) as admin:
+        existing = (await _existing(admin, [settings.topic(topic)])).get(settings.topic(topic))
+    return weaknesses(existing, settings) if existing else ()
+
+
 async def apply(settings: KafkaSettings) -> list[Step]:
     """Create and grow what is missing, wait until every partition has a leader, and return what was done."""
     async with _admin(settings) as admin:
@@ -137,17 +155,20 @@ async def _again(work: Callable[[], Awaitable[T]]) -> T:
 
 async def _plan(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> list[Step]:
     names = {settings.topic(topic.name) for topic in TOPICS.values()} & set(await admin.list_topics())
-    described = {one["topic"]: one for one in await admin.describe_topics(sorted(names))} if names else {}
-    configs = await _configs(admin, sorted(names))
-    steps = []
-    for topic in TOPICS.values():
-        found = described.get(settings.topic(topic.name))
-        existing = None
-        if found is not None and found["partitions"]:
-            replicas = min(len(part["replicas"]) for part in found["partitions"])
-            existing = Existing(len(found["partitions"]), replicas, configs.get(found["topic"]))
-        steps.append(compare(topic, existing, settings))
-    return steps
+    existing = await _existing(admin, sorted(names))
+    return [compare(topic, existing.get(settings.topic(topic.name)), settings) for topic in TOPICS.values()]
+
+
+async def _existing(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, Existing]:
+    described = await admin.describe_topics(list(names)) if names else []
+    configs = await _configs(admin, names)
+    return {
+        one["topic"]: Existing(
+            len(one["partitions"]), min(len(part["replicas"]) for part in one["partitions"]), configs.get(one["topic"])
+        )
+        for one in described
+        if one["partitions"]
+    }
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -19,7 +19,7 @@ KEEP: Final = """
 insert into status.timer (key, due_at)
 select key, greatest(due_at, now() + make_interval(secs => $3))
 from unnest($1::text[], $2::timestamptz[]) as t (key, due_at) order by key
-on conflict (key) do update set due_at = excluded.due_at where excluded.due_at < timer.due_at
+on conflict (key) do update set due_at = excluded.due_at, due_since = null where excluded.due_at < timer.due_at
 """
 # Taken for a while instead of locked: a batch that wants to move a row must not wait for Kafka's answer to its timer.
 # Whoever dies with a row in hand leaves it due again.
@@ -27,17 +27,23 @@ on conflict (key) do update set due_at = excluded.due_at where excluded.due_at <
 TAKE: Final = """
 with due as materialized (
     select key from status.timer where due_at <= now() order by due_at limit $1 for update skip locked)
-update status.timer set due_at = now() + make_interval(secs => $2)
+update status.timer set due_at = now() + make_interval(secs => $2), due_since = coalesce(due_since, due_at)
 from due where timer.key = due.key
 returning timer.key, now() as now
 """
 LOCK: Final = "select key from status.timer where key = any($1::text[]) order by key for update"
 MOVE: Final = """
-update status.timer set due_at = new.due_at
+update status.timer set due_at = new.due_at, due_since = null
 from unnest($1::text[], $2::timestamptz[]) as new (key, due_at) where timer.key = new.key
 """
 DELETE: Final = "delete from status.timer where key = any($1::text[])"
-OVERDUE: Final = "select coalesce(extract(epoch from now() - min(due_at)), 0)::float8 from status.timer"
+# What is taken and never moved keeps the time at which it was due first: each lease would hide it again. Two looks, as
+# each has an index, and there are few rows that are taken.
+OVERDUE: Final = """
+select coalesce(extract(epoch from now() - least(
+    (select min(due_at) from status.timer), (select min(due_since) from status.timer where due_since is not null)
+)), 0)::float8
+"""
 
 
 @dataclass(frozen=True, slots=True)

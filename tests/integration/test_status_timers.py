@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from services.runtime import failpoints
@@ -114,6 +115,13 @@ def conditions(document: dict[str, Any]) -> list[str]:
     return [condition["name"] for condition in document["parcels"][0]["conditions"]]
 
 
+def overdue_s() -> float:
+    """Return what operators see."""
+    found = REGISTRY.get_sample_value("trackfold_status_timers_overdue_seconds")
+    assert found is not None
+    return found
+
+
 async def test_a_parcel_that_fell_silent_is_said_to_be_silent_once(stage: Stage) -> None:
     await stage.commit(*STORY)
     assert await stage.worker().fire_once() == 1
@@ -169,6 +177,23 @@ async def test_a_worker_that_dies_leaves_its_timers_due_again(stage: Stage, fail
     assert len(records) == sent
     await stage.commit_records(records)
     assert conditions(await stage.document()) == ["expired_tracking", "silent"]
+
+
+async def test_a_timer_in_hand_that_never_fires_is_overdue_since_it_was_due_first(stage: Stage) -> None:
+    await stage.commit(*STORY)
+    await stage.execute("update status.timer set due_at = now() - interval '100 s'")
+    failpoints.arm("timers.before_send:raise*2")
+    for _ in range(2):
+        with pytest.raises(failpoints.FailpointError):
+            await stage.worker().fire_once()
+        await stage.execute("update status.timer set due_at = now()")
+    await stage.execute("update status.timer set due_at = now() + interval '60 s'")
+    assert await stage.worker().fire_once() == 0
+    assert overdue_s() > 100
+    await stage.execute("update status.timer set due_at = now()")
+    assert await stage.worker().fire_once() == 1
+    assert await stage.worker().fire_once() == 0
+    assert overdue_s() == 0
 
 
 async def test_a_time_event_in_any_order_with_late_scans_ends_in_the_same_state(stage: Stage) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.topics import TOPICS
 from services.runtime.settings import KafkaSettings
-from services.runtime.topics import Action, Existing, Step, compare, wanted_configs
+from services.runtime.topics import Action, Existing, Step, compare, wanted_configs, weaknesses
 
 KAFKA = KafkaSettings(topic_prefix="eu.")
 INPUT, OUTPUT, SNAPSHOTS = (TOPICS[name] for name in ("carrier.scans.v1", "order.status.v1", "order.snapshots.v1"))
@@ -57,3 +57,15 @@ def test_a_broker_that_does_not_tell_its_settings_is_not_blamed() -> None:
 def test_snapshots_are_compacted_and_kept_for_ever() -> None:
     configs = wanted_configs(SNAPSHOTS, KAFKA)
     assert (configs["cleanup.policy"], configs["retention.ms"]) == ("compact", "-1")
+
+
+def test_an_acknowledged_record_is_as_durable_as_the_contract_wants_or_it_is_said_why_not() -> None:
+    assert weaknesses(existing(INPUT.name), KAFKA) == ()
+    assert weaknesses(existing(INPUT.name, configs={"min.insync.replicas": "3"}), KAFKA) == ()
+    weak = existing(INPUT.name, replicas=1, configs={"min.insync.replicas": "1"})
+    assert weaknesses(weak, KAFKA) == ("1 of 3 replicas", "min.insync.replicas is 1, not 2")
+
+
+def test_where_a_broker_tells_no_settings_the_replicas_are_looked_at() -> None:
+    assert weaknesses(Existing(64, 3, None), KAFKA) == ()
+    assert weaknesses(Existing(64, 2, None), KAFKA) == ("2 of 3 replicas",)
