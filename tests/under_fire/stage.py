@@ -166,6 +166,8 @@ class Stage:
         recovery = await self._until_quiet(began, within_s)
         if recovery.seconds is not None:
             self.recovered_s.append(recovery.seconds)
+        # Before the evidence is gathered: reading it all keeps the loop busy in which the proxies of a stage turn.
+        now = tuple([await member.now() for member in self.members])
         watch = self._watched()
         try:
             evidence = await oracle.collect(self.source)
@@ -184,7 +186,7 @@ class Stage:
             pages=tuple(watch.pages),
             processes=tuple(watch.processes),
             ends=tuple(end for member in self.members for end in member.ends),
-            now=tuple([await member.now() for member in self.members]),
+            now=now,
             canaries=CANARIES,
             texts={**evidence.texts, **await self._texts()},
             recovery=recovery,
