@@ -99,7 +99,8 @@ _TOPICS: Final = (
         key="order key",
         model=ORDER_STATUS,
         written_by=("status",),
-        read_by=("ingest", "downstream"),
+        # Status reads back what a database that became older has shown (rule E7).
+        read_by=("ingest", "downstream", "status"),
         retention=None,
         cleanup="compact",
     ),

@@ -108,6 +108,7 @@ def template(pytestconfig: pytest.Config) -> str:
 async def database(postgres_server: databases.PostgresServer, template: str) -> AsyncIterator[str]:
     """The URL of a fresh migrated database of this test's own."""
     name = await postgres_server.create(template=template)
+    await databases.note_compared(postgres_server.database_url(name))
     yield postgres_server.database_url(name)
     await postgres_server.drop(name)
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from tests.oracle_evidence import (
     DEAD_LETTERS,
@@ -23,6 +23,9 @@ from tests.oracle_evidence import (
     Sent,
     TopicRecord,
 )
+
+#: The last state that an order's messages tell: its snapshot goes with it.
+ERASED: Final = "erased"
 
 
 def judge_i1(evidence: Evidence) -> list[Finding]:
@@ -195,7 +198,12 @@ def _snapshots(evidence: Evidence, newest: Mapping[str, TopicRecord]) -> Iterato
         snapshot = snapshots.get(order)
         if snapshot is None:
             yield Finding("I3", order, "it has no snapshot")
-        elif snapshot.value is not None and not _same(snapshot, message):
+        elif snapshot.value is None:
+            if order not in evidence.purged and _state(message) != ERASED:
+                yield Finding(
+                    "I3", order, f"its snapshot {snapshot.place} is wiped, and it is neither erased nor purged"
+                )
+        elif not _same(snapshot, message):
             told = f"version {_version(snapshot)} of {_version(message)}"
             yield Finding("I3", order, f"its snapshot {snapshot.place} is not its newest message ({told})")
 
@@ -216,6 +224,11 @@ def _version(record: TopicRecord) -> int | None:
         return int(json.loads(record.value or b"")["change"]["version"])
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _state(message: TopicRecord) -> str | None:
+    state: str | None = json.loads(message.value or b"{}").get("state")
+    return state
 
 
 def _letters(evidence: Evidence) -> dict[tuple[str, int, int], dict[str, str]]:

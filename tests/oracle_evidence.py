@@ -240,11 +240,18 @@ class Evidence:
     orders: tuple[OrderRow, ...] = ()
     notifications: tuple[NotificationRow, ...] = ()
     mails: tuple[Mail, ...] = ()
+    unanswered: int = 0
+    """Messages whose bytes the fake provider had, and of which it never said that it took them."""
+    unknown_share: float = 0.5
+    """What part of all messages may end `unknown` for the sake of a fault that leaves no other trace here, such as a
+    slow database: a fault lasts for a part of the load."""
     offsets: tuple[OffsetRow, ...] = ()
     """Samples in the order in which they were taken, the last ones at the end."""
     gaps: tuple[GapRow, ...] = ()
     explained_gaps: frozenset[tuple[str, str, int]] = frozenset()
     """(service, topic, partition) whose records the test itself took away."""
+    purged: frozenset[str] = frozenset()
+    """Orders that the test let be purged: a tombstone stands where their snapshot was."""
     pages: tuple[PageSample, ...] = ()
     processes: tuple[ProcessSample, ...] = ()
     ends: tuple[ProcessEnd, ...] = ()

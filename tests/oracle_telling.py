@@ -29,6 +29,8 @@ SUBJECTS: Final[Mapping[str, str]] = {
 ENDED: Final = frozenset({"accepted", "suppressed", "failed", "unknown"})
 #: What the milestone's customer may have got: an accepted mail, or one of which a crash left the outcome open.
 MAYBE_TOLD: Final = frozenset({"accepted", "unknown"})
+#: So many messages one notifier works on at once: its end, or a pause beyond its lease, leaves no more in doubt.
+IN_HAND: Final = 8
 MAY_HOLD_CONTACTS: Final = frozenset({ORDER_EVENTS, WEBHOOKS, DEAD_LETTERS})
 _DOCUMENTED: Final = frozenset({200, 304, 404, 503})
 
@@ -44,6 +46,7 @@ def judge_i4(evidence: Evidence) -> list[Finding]:
         if count > 1
     ]
     found += list(_rows(evidence, taken))
+    found += list(_in_doubt(evidence))
     found += list(_outcomes(evidence))
     for expected in evidence.expected if "status" in evidence.services else ():
         found += _customer(evidence, expected)
@@ -114,6 +117,16 @@ def _rows(evidence: Evidence, taken: Mapping[str, int]) -> Iterator[Finding]:
     for message_id in taken:
         if not any(one in message_id for one in known):
             yield Finding("I4", message_id, "the provider took it and no row knows it")
+
+
+def _in_doubt(evidence: Evidence) -> Iterator[Finding]:
+    """Messages that end `unknown` count as told: so there may be only as many as what was broken explains."""
+    count = sum(row.state == "unknown" for row in evidence.notifications)
+    ended = sum(end.process.startswith("notify") for end in evidence.ends)
+    explained = evidence.unanswered + IN_HAND * (1 + ended) + evidence.unknown_share * len(evidence.notifications)
+    if count > explained:
+        told = f"{count} of {len(evidence.notifications)} messages ended unknown, {explained:.0f} at most are explained"
+        yield Finding("I4", "notify", told)
 
 
 def _outcomes(evidence: Evidence) -> Iterator[Finding]:

@@ -4,8 +4,9 @@ Sends nothing. Every applied version is planned in turn, so batching changes not
 the difference between what was reached and what was told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
@@ -26,6 +27,11 @@ from services.runtime.postgres import Connection
 log = structlog.stdlib.get_logger("trackfold.notify")
 
 
+#: What a message is counted by: channel, milestone, outcome, reason.
+_Outcome = tuple[str, str, str, str]
+_OUTCOMES: Final = {"pending": "planned"}
+
+
 @dataclass(slots=True)
 class _Order:
     """An order while a batch is applied to it."""
@@ -34,6 +40,7 @@ class _Order:
     book: Book
     status: OrderStatus | None
     version: int
+    jumps: int = 0
     rows: dict[Identity, NewRow] = field(default_factory=dict)
 
     @classmethod
@@ -60,7 +67,7 @@ class Handler:
         read, refused = _read(batch.records)
         if refused:
             await repository.quarantine(batch.connection, [letter for letter, _ in refused])
-            batch.committed.append(lambda: _count(refused))
+            batch.committed.append(lambda: _count_refused(refused))
         if not read:
             return
         names = {one.key: (one.shop, one.order) for one in read}
@@ -68,7 +75,8 @@ class Handler:
         orders = {key: _Order.of(row) for key, row in rows.items()}
         for one in read:
             self._take(orders[one.key], one)
-        await self._save(batch.connection, [orders[key] for key in sorted(orders)])
+        outcomes = await self._save(batch.connection, [orders[key] for key in sorted(orders)])
+        batch.committed.append(lambda: _count(orders.values(), outcomes))
 
     async def set_aside(self, connection: Connection, record: Record, reason: str) -> None:
         """Put a record that Postgres refuses into the dead letters."""
@@ -95,22 +103,25 @@ class Handler:
         if version <= order.version:
             return False
         if order.version and version > order.version + 1:
-            metrics.NOTIFY_VERSION_JUMPS.inc()
+            order.jumps += 1
             log.warning("status versions are missing", order=order.row.order_key, had=order.version, got=version)
         order.status, order.version = status, version
         return True
 
-    async def _save(self, connection: Connection, orders: Sequence[_Order]) -> None:
+    async def _save(self, connection: Connection, orders: Sequence[_Order]) -> list[_Outcome]:
+        """Write it all down; return what came of messages by it."""
         changed = [new for order in orders if (new := _changed(order)) is not None]
         await repository.save_orders(connection, changed)
         rows = [row for order in orders for row in order.rows.values()]
-        for channel, milestone, state, reason in await repository.plan(connection, rows, settle_s=self._settle_s):
-            metrics.NOTIFICATIONS.labels(channel, milestone, "planned" if state == "pending" else state, reason).inc()
+        planned = await repository.plan(connection, rows, settle_s=self._settle_s)
         erased = [one.row.order_key for one in orders if one.is_erased() and one.version != one.row.version]
-        for channel, milestone in await erasing.erase(connection, erased):
-            metrics.NOTIFICATIONS.labels(channel, milestone, "suppressed", Reason.ERASED).inc()
+        suppressed = await erasing.erase(connection, erased)
         if changed:
             await repository.wake(connection, [row.order_key for row in changed])
+        return [
+            *((channel, name, _OUTCOMES.get(state, state), reason) for channel, name, state, reason in planned),
+            *((channel, name, "suppressed", Reason.ERASED) for channel, name in suppressed),
+        ]
 
 
 def _changed(order: _Order) -> OrderRow | None:
@@ -139,6 +150,12 @@ def _read(records: Sequence[Record]) -> tuple[list[Told | News], list[tuple[Lett
     return read, refused
 
 
-def _count(refused: Sequence[tuple[Letter, str]]) -> None:
+def _count(orders: Iterable[_Order], outcomes: Iterable[_Outcome]) -> None:
+    metrics.NOTIFY_VERSION_JUMPS.inc(sum(one.jumps for one in orders))
+    for outcome in outcomes:
+        metrics.NOTIFICATIONS.labels(*outcome).inc()
+
+
+def _count_refused(refused: Iterable[tuple[Letter, str]]) -> None:
     for _, reason in refused:
         metrics.DEAD_LETTERS.labels("notify", reason).inc()

@@ -199,15 +199,11 @@ async def expire(connection: Connection) -> list[tuple[str, str]]:
     return [(row["channel"], row["milestone"]) for row in await connection.fetch(_EXPIRE)]
 
 
-async def claim(connection: Connection, *, limit: int, lease_s: float, channels: Sequence[str]) -> list[Claimed]:
+async def claim(
+    connection: Connection, *, limit: int, lease: timedelta, channels: Sequence[str], since: float
+) -> list[Claimed]:
     """Take messages that are due; nobody else takes them, and nobody ever takes them from us."""
-    rows = await connection.fetch(_CLAIM, limit, timedelta(seconds=lease_s), list(channels))
-    return [
-        Claimed(
-            row["id"], row["token"], identity_of(row), row["version"], row["reached_at"], row["attempt"], row["due_at"]
-        )
-        for row in rows
-    ]
+    return [_claimed(row, since) for row in await connection.fetch(_CLAIM, limit, lease, list(channels))]
 
 
 async def newest(connection: Connection, order_key: str) -> tuple[OrderRow, datetime]:
@@ -290,6 +286,11 @@ def _order(row: asyncpg.Record) -> OrderRow:
     return OrderRow(
         row["order_key"], row["shop"], row["order_number"], row["book"], row["version"], row["status"], row["revision"]
     )
+
+
+def _claimed(row: asyncpg.Record, since: float) -> Claimed:
+    news = row["version"], row["reached_at"], row["attempt"], row["due_at"]
+    return Claimed(row["id"], row["token"], identity_of(row), *news, since)
 
 
 def identity_of(row: asyncpg.Record) -> Identity:

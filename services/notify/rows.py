@@ -44,6 +44,8 @@ class Claimed:
     reached_at: str
     attempt: int
     due_at: datetime
+    since: float
+    """When it was about to be claimed, by this process' monotonic clock: its lease ends no earlier than that later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Claim, commit, look again, call, record: the only caller of channels, and why nobody is told twice.
 
 A row that is being sent is never taken from its sender: when its lease ends, the outcome is unknown, is listed and
-published, and nothing is sent again blindly. Only a message that was certainly not taken becomes due again.
+published, and nothing is sent again blindly. Only a message that was certainly not taken becomes due again. Who comes
+back to its call after its lease, having stood still, does not call: what it knows of the order is as old.
 """
 
 import asyncio
@@ -86,12 +87,12 @@ class Sender:
     async def claim(self, limit: int) -> list[Claimed]:
         """Declare unknown what was left behind, and take up to `limit` messages; committed when it returns."""
         await failpoints.hit("notify.before_claim")
-        settings = self._settings
+        lease, since = timedelta(seconds=self._settings.lease_s), clock.monotonic()
         async with self._pool.transaction() as connection:
             await incarnation.hold(connection, repository.SCHEMA)
             lost = await repository.expire(connection)
             claimed = await repository.claim(
-                connection, limit=limit, lease_s=settings.lease_s, channels=tuple(self._channels)
+                connection, limit=limit, lease=lease, channels=tuple(self._channels), since=since
             )
             metrics.NOTIFY_OLDEST_DUE.set(await repository.oldest_due_s(connection))
         for channel, milestone in lost:
@@ -102,6 +103,10 @@ class Sender:
     async def deliver(self, claimed: Claimed) -> None:
         """Take one claimed message to its end, or make it wait."""
         order, now, told = await self._persist(lambda: self._look(claimed))
+        if self._lease_is_over(claimed):
+            # The database was away, and nothing was sent: another try looks again, with a lease of its own.
+            await self._again(claimed, reason="lease_ended", after_s=None)
+            return
         book = BOOK.validate_json(order.book)
         status = None if order.status is None else ORDER_STATUS.validate_json(order.status)
         if status is None:
@@ -138,9 +143,15 @@ class Sender:
             await self._end(claimed, Ending("failed", "template_error", recipient_hash=hashed))
             return
         await failpoints.hit("notify.before_call")
+        if self._lease_is_over(claimed):
+            log.error("came too late to send a message: its outcome is unknown", milestone=claimed.identity.milestone)
+            return
         result = await self._call(channel, message, name=claimed.identity.channel)
         await failpoints.hit("notify.after_call")
         await self._record(claimed, result, hashed=hashed, provider=channel.provider)
+
+    def _lease_is_over(self, claimed: Claimed) -> bool:
+        return clock.monotonic() - claimed.since > self._settings.lease_s
 
     async def _call(self, channel: Channel, message: Message, *, name: str) -> Result:
         began = clock.monotonic()

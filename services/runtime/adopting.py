@@ -4,6 +4,7 @@ Adopting is a decision of a person, written down with author and reason. It is s
 lock the same rows, and a process that finds its row moved goes to where it stands.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +16,12 @@ from services.runtime import kafka, log_reading
 from services.runtime.errors import Misconfigured
 from services.runtime.log_reading import is_compacted
 from services.runtime.marks import Mark, Reason, Seen, judge
+from services.runtime.membership import assignments
 from services.runtime.migrate import SCHEMAS
 from services.runtime.positions import Partition
 from services.runtime.postgres import Connection
 from services.runtime.settings import KafkaSettings
+from services.runtime.ungrouped import ANSWER_S
 
 NAME: Final = "offsets"
 
@@ -206,12 +209,10 @@ def _columns(rows: Iterable[Sequence[object]] | Mapping[tuple[object, ...], obje
 async def members(settings: KafkaSettings, groups: Iterable[str]) -> dict[str, int]:
     """Return how many members each of these groups has now, of those that have some."""
     admin = AIOKafkaAdminClient(**kafka.client_options(settings, NAME))
-    wanted = sorted(set(groups))
     try:
-        await admin.start()
-        answers = [await admin.describe_consumer_groups([group]) for group in wanted]
+        async with asyncio.timeout(ANSWER_S):
+            await admin.start()
+            found = await assignments(admin, groups)
     finally:
         await admin.close()
-    # DescribeGroups: (error, group, state, protocol type, protocol, members, ...).
-    counts = {one[1]: len(one[5]) for answer in answers for each in answer for one in each.groups}
-    return {group: count for group, count in counts.items() if count}
+    return {group: len(owned) for group, owned in found.items() if owned}

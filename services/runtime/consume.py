@@ -22,7 +22,7 @@ from services.runtime.fence import Fence
 from services.runtime.going_back import GoingBack
 from services.runtime.kafka import Record
 from services.runtime.life import Life
-from services.runtime.positions import Hole, Partition, Positions, Verdict
+from services.runtime.positions import Hole, Holes, Late, Partition, Positions, Verdict
 from services.runtime.postgres import Connection, Pool
 from services.runtime.progress import Progress
 from services.runtime.reader import Listener, Reader
@@ -50,14 +50,6 @@ class Batch:
 
 Apply = Callable[[Batch], Awaitable[None]]
 DeadLetter = Callable[[Connection, Record, str], Awaitable[None]]
-
-
-class _Holes(Exception):  # noqa: N818 - control flow inside this file: the transaction must roll back first
-    """The batch starts above where the database stands."""
-
-    def __init__(self, holes: Sequence[Hole]) -> None:
-        super().__init__(len(holes))
-        self.holes = holes
 
 
 class FencedConsumer(Reader):
@@ -99,6 +91,7 @@ class FencedConsumer(Reader):
 
     async def start(self) -> None:
         """Join the group; raises Exit (78) when a log is not the one that the database has applied (rule E7)."""
+        await self._going_back.remember()
         await super().start()
         try:
             await self._going_back.know(self._assigned)
@@ -107,9 +100,6 @@ class FencedConsumer(Reader):
             raise
         self._life.spawn(f"{self.name} log", lambda: self._going_back.watch(self._assigned))
         self._life.spawn(f"{self.name} database", lambda: self._going_back.follow(self._go_back))
-
-    def _assigned(self) -> set[Partition]:
-        return {Partition(one.topic, one.partition) for one in self.consumer.assignment()}
 
     def _listener(self) -> ConsumerRebalanceListener:
         return Listener(lost=self._positions.rebalanced, gained=self._seek_to_stored)
@@ -122,10 +112,9 @@ class FencedConsumer(Reader):
         """Go to where the database stands, or to the log's start: what Kafka has committed may be a lost database's."""
         async with self._pool.acquire() as connection:
             stored = await self._fence.stored(connection, sorted(partitions))
-        missing = partitions - stored.keys()
-        starts = await self._log_starts(missing) if missing else {}
-        for partition, offset in (stored | starts).items():
-            self._seek(partition, offset)
+        for partition in partitions:
+            # Kafka is not asked, it may be away: where the log starts above 0, aiokafka goes to its start by itself.
+            self._seek(partition, stored.get(partition, 0))
 
     async def _take(self, records: list[Record]) -> None:
         """Work through one polled batch; raises Stopping or Exit, never leaves records behind otherwise."""
@@ -138,8 +127,10 @@ class FencedConsumer(Reader):
             self.heart.beat()
             try:
                 await self._transaction(chunk, self._bury(run.reason) if run.reason else self._apply)
-            except _Holes as found:
+            except Holes as found:
                 await self._settle(found.holes, run, patience)
+            except Late as found:
+                await self._leave(found.partitions, run)
             except Conflict as exc:
                 self._doubt(chunk)
                 await self._conflict(exc, run)
@@ -196,13 +187,13 @@ class FencedConsumer(Reader):
     async def _pass_holes(
         self, connection: Connection, fresh: Iterable[Record], stored: Mapping[Partition, int]
     ) -> int:
-        """Go over the holes that are explained, writing down lost records; raise _Holes for the others."""
+        """Go over the holes that are explained, writing down lost records; raise Holes for the others."""
         firsts: dict[Partition, int] = {}
         for one in fresh:
             firsts.setdefault(self._partition(one), one.offset)
         holes = [Hole(p, stored[p], first) for p, first in firsts.items() if first > stored[p]]
         if unknown := [hole for hole in holes if hole not in self._explained]:
-            raise _Holes(unknown)
+            raise Holes(unknown)
         lost = [hole for hole in holes if self._explained.pop(hole)]
         for hole in lost:
             await self._fence.write_gap(connection, hole.partition, want=hole.stored, got=hole.first)
@@ -212,19 +203,30 @@ class FencedConsumer(Reader):
     async def _settle(self, holes: Sequence[Hole], run: Progress, patience: Patience) -> None:
         """Go back where nothing is known; where it is, ask for the log's start: above the stored offset means loss."""
         known = [hole for hole in holes if self._positions.judge(hole) is Verdict.ASK]
-        for hole in holes:
-            if hole in known:
-                continue
+        for hole in (one for one in holes if one not in known):
             log.info("going back", group=self.name, partition=str(hole.partition), to=hole.stored, from_=hole.first)
             if self._seek(hole.partition, hole.stored):
                 self._positions.sought(hole.partition, hole.stored)
             run.drop([one for one in run.left if self._partition(one) == hole.partition])
         try:
             starts = await self._log_starts({hole.partition for hole in known}) if known else {}
+        except Late as found:
+            await self._leave(found.partitions, run)
+            return
         except Exception as exc:  # noqa: BLE001 - decided by patience
             await patience.after(exc)
             return
         self._explained = {hole: starts[hole.partition] > hole.stored for hole in known}
+
+    async def _leave(self, late: Collection[Partition], run: Progress) -> None:
+        """Hand partitions back that cannot be judged now: what came with them, or comes after, does not wait (E7)."""
+        gone = [one for one in run.left if self._partition(one) in late]
+        log.warning("left for later", group=self.name, partitions=len(late), records=len(gone))
+        self._hand_back(gone)
+        self._doubt(gone)
+        run.drop(gone)
+        if not run.left:
+            await self._life.rest(_GATE_S)  # what is handed over again at once shall not turn in circles
 
     def _doubt(self, records: Iterable[Record]) -> None:
         self._positions.doubt({self._partition(one) for one in records})
@@ -251,11 +253,12 @@ class FencedConsumer(Reader):
         self._rows |= unknown
 
     async def _seek_to_stored(self, gained: set[Partition]) -> None:
-        """Save reading what would be dropped; the fence does not need it."""
+        """Save reading what would be dropped; where that fails `follow` does it: Kafka may be ahead of what is kept."""
         try:
             async with asyncio.timeout(_SEEK_LIMIT_S):
                 await self._seek_to_known(gained)
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError) as exc:
+            self._going_back.forget()
             log.warning("cannot seek yet", group=self.name, why=delivery.describe(exc))
 
     @property

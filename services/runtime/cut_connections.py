@@ -2,7 +2,7 @@
 
 A write to a connection that was just cut raises RuntimeError under uvloop, and aiokafka expects OSError: its task that
 keeps the metadata dies without a word, and the client never again hears of brokers and leaders. Here it is the broken
-connection that it is. In force once this module is imported; `kafka.py` does so before any client is made.
+connection that it is. `kafka.py` has it used before any client of ours is made.
 """
 
 from typing import Any
@@ -23,4 +23,6 @@ class CutConnection(conn.AIOKafkaConnection):  # type: ignore[misc]
             raise KafkaConnectionError(f"the connection to {self._host}:{self._port} was cut") from exc
 
 
-conn.AIOKafkaConnection = CutConnection
+def use() -> None:
+    """Let every client that is made from now on have such connections; again and again is harmless."""
+    conn.AIOKafkaConnection = CutConnection

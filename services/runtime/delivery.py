@@ -72,6 +72,7 @@ _KAFKA_WAIT: Final = (
     kafka_errors.UnknownMemberIdError,
     kafka_errors.NodeNotReadyError,
     kafka_errors.StaleMetadata,
+    kafka_errors.InvalidTimestampError,  # a clock is ahead: a record's time is ours or the database's
 )
 _KAFKA_MISCONFIGURED: Final = (
     kafka_errors.AuthenticationFailedError,
@@ -99,9 +100,20 @@ _CLASSES: Final[tuple[tuple[tuple[type[BaseException], ...], Decision], ...]] = 
     ((asyncpg.InvalidCachedStatementError, asyncpg_base.OutdatedSchemaCacheError), Decision.WAIT),
     # asyncpg's own refusal to encode a value: the record's fault, as class 22 is.
     ((asyncpg_base.DataError,), Decision.DEAD_LETTER),
-    ((asyncpg_base.ClientConfigurationError,), Decision.MISCONFIGURED),
+    # What asyncpg or this server cannot do it cannot do tomorrow: the program and the database do not fit.
+    (
+        (
+            asyncpg_base.ClientConfigurationError,
+            asyncpg_base.UnsupportedClientFeatureError,
+            asyncpg_base.UnsupportedServerFeatureError,
+        ),
+        Decision.MISCONFIGURED,
+    ),
     # A backend that died inside a transaction shows as InterfaceError and hides the cause.
     ((asyncpg_base.InterfaceError, asyncpg.TargetServerAttributeNotMatched), Decision.WAIT),
+    # asyncpg is at odds with itself or with the protocol: no record's fault (E10), and waited for it may last for ever,
+    # as when the pool has lost count of a connection. A few tries have other connections, a new process a new pool.
+    ((asyncpg_base.InternalClientError,), Decision.UNEXPECTED),
     ((kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError), Decision.DEAD_LETTER),
     (_KAFKA_MISCONFIGURED, Decision.MISCONFIGURED),
     (_KAFKA_WAIT, Decision.WAIT),
@@ -110,8 +122,14 @@ _CLASSES: Final[tuple[tuple[tuple[type[BaseException], ...], Decision], ...]] = 
 )
 
 
+#: A backend that was ended has said so, and the end of its connection is not read yet: asyncpg blames itself.
+_SAID_GOODBYE: Final = "cannot switch to state "
+
+
 def decide(exc: BaseException) -> Decision:
     """Return what to do about a failure; total, never raises."""
+    if isinstance(exc, asyncpg_base.InternalClientError) and str(exc).startswith(_SAID_GOODBYE):
+        return Decision.WAIT
     if isinstance(exc, asyncpg.PostgresError) and not isinstance(exc, asyncpg.InvalidCachedStatementError):
         return _by_sqlstate(exc.sqlstate or "")
     for classes, decision in _CLASSES:

@@ -19,7 +19,7 @@ from services.runtime.fence import Fence
 from services.runtime.kafka import Record
 from services.runtime.life import Life
 from services.runtime.marks import Mark, Refusal, record_hash
-from services.runtime.positions import Partition, Positions
+from services.runtime.positions import Late, Partition, Positions
 from services.runtime.postgres import Pool
 from services.runtime.settings import KafkaSettings
 
@@ -50,6 +50,7 @@ class GoingBack:
         self._name = name
         self.cluster: str | None = None
         """The cluster that the last look found; None before, and where the broker does not tell."""
+        #: As last looked at; empty: not known, so whatever is found is another one.
         self._database = ""
         self._sound: dict[Partition, int] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -78,30 +79,55 @@ class GoingBack:
         while not await self._life.pause(_EVERY_S):
             await delivery.persist(check, life=self._life, what=f"{self._name} log")
 
+    async def remember(self) -> None:
+        """Look which database this is, before anything is applied to it; raises what Postgres raises.
+
+        At the first look of `follow` it may be another one already, and lack what was applied meanwhile.
+        """
+        self._database = self._database or await self._read()
+
+    def forget(self) -> None:
+        """Say that the partitions may not stand where the database does: at its next look `follow` goes back."""
+        self._database = ""
+
     async def follow(self, go_back: Callable[[], Awaitable[None]]) -> None:
         """Look whether the database has become another one: what it lacks may lie where no record comes any more."""
         while not await self._life.pause(_EVERY_S):
             await delivery.persist(lambda: self._follow(go_back), life=self._life, what=f"{self._name} database")
 
     async def _follow(self, go_back: Callable[[], Awaitable[None]]) -> None:
-        """Go back to where the database stands, once it is another one than at the last look."""
-        async with self._pool.acquire() as connection:
-            name = await incarnation.read(connection)
-        if self._database and name and name != self._database:
-            log.info("another database: going back to where it stands", group=self._name)
+        """Go back to where the database stands, once it is not known to be the one of the last look."""
+        name = await self._read()
+        if not name or name == self._database:
+            return
+        log.info("going back to where the database stands", group=self._name)
+        self._database = name
+        try:
             async with asyncio.timeout(_LIMIT_S):
                 await go_back()
-        self._database = name or self._database
+        except BaseException:
+            self.forget()
+            raise
+
+    async def _read(self) -> str:
+        """Return the database's own name; empty while it is recovering."""
+        async with self._pool.acquire() as connection:
+            return await incarnation.read(connection)
 
     async def check(self, firsts: Mapping[Partition, int]) -> None:
         """Let a batch with these first records pass; raises Misconfigured, or what Kafka and Postgres raise.
+
+        Raises Late of those that cannot be judged, where anything else of this assignment was: it goes on without them.
 
         aiokafka hands records over before it tells of a rebalance, and a log that was made anew may be read from its
         start without any: so a batch is asked for, whatever `watch` has found.
         """
         for one in self._positions.below(firsts):
             self._sound.pop(one, None)
-        _raise_first(await self._know(firsts))
+        late = await self._know(firsts)
+        if late and self._positions.epoch in self._sound.values():
+            raise Late(late.keys()) from late[min(late)]
+        _raise_first(late)
 
     def marks(self, lasts: Mapping[Partition, Record]) -> dict[Partition, Mark]:
         """Return what the database is to remember once these were the last records applied."""

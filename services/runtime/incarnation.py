@@ -21,8 +21,8 @@ case when pg_is_in_recovery() then '' else format('%s/%s/%s/%s',
 end
 """
 _READ: Final = f"select {_NAME}"
-# One that was never compared is a new one: whoever starts on it compares first.
-_IS_COMPARED: Final = f"select coalesce((select name from {{schema}}.incarnation), {_NAME}) = {_NAME}"  # noqa: S608
+# Without a name it was never compared: a new one, or one that was restored from before names were kept.
+_IS_COMPARED: Final = f"select exists (select from {{schema}}.incarnation where name = {_NAME})"  # noqa: S608
 _NOTE: Final = """
 insert into {schema}.incarnation (name) values ($1) on conflict (only_row) do update set name = excluded.name
 """

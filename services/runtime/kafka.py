@@ -31,14 +31,14 @@ from services.runtime.life import Life
 from services.runtime.polling import OnPoll, PollingConsumer, Recover
 from services.runtime.settings import KafkaSettings
 
-#: Named here so that the import stands: every client of ours is made with these connections.
-CONNECTION: Final = cut_connections.CutConnection
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 _POLL_MS: Final = 25
 _JOIN_MARGIN_MS: Final = 10_000
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _PROBE_S: Final = 2.0
 _PROBE_LIMIT_S: Final = 5.0
+#: A client gives up on a broker that hangs after two of these: one for what it has asked, one for a new connection.
+_HANGING_TRIES: Final = 2
 
 Handler = Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]
 
@@ -70,7 +70,8 @@ def record(settings: KafkaSettings, raw: "ConsumerRecord[bytes, bytes]") -> Reco
 
 
 def client_options(settings: KafkaSettings, name: str) -> dict[str, Any]:
-    """Return what every client gets: addresses, name, limits, TLS and SASL."""
+    """Return what every client gets: addresses, name, limits, TLS and SASL; and connections that tell a cut."""
+    cut_connections.use()
     options: dict[str, Any] = {
         "bootstrap_servers": list(settings.bootstrap_servers),
         "client_id": f"trackfold.{name.removeprefix('trackfold.')}.{socket.gethostname()}.{os.getpid()}",
@@ -135,10 +136,18 @@ def make_broker(
 
     `on_poll` hears of every poll and every error of one; after an error `recover` goes back to what is done for sure.
     """
-    # A join is answered when the last dead member has expired: given up earlier, it leaves dead members of its own.
-    join_ms = settings.session_timeout_ms + _JOIN_MARGIN_MS
-    options = client_options(settings, name) | {"request_timeout_ms": max(settings.request_timeout_ms, join_ms)}
+    options = client_options(settings, name) | {"request_timeout_ms": _consumer_timeout_ms(settings)}
     return _Broker(options, on_poll=on_poll, recover=recover, graceful_timeout_s=graceful_timeout_s)
+
+
+def _consumer_timeout_ms(settings: KafkaSettings) -> int:
+    # A join is answered when the last dead member has expired: given up earlier, it leaves dead members of its own.
+    return max(settings.request_timeout_ms, settings.session_timeout_ms + _JOIN_MARGIN_MS)
+
+
+def consumer_hangs_s(settings: KafkaSettings) -> float:
+    """Return for how long a consumer may get no answer though others do, and mend itself nevertheless."""
+    return _HANGING_TRIES * _consumer_timeout_ms(settings) / 1000
 
 
 async def missing_topics(settings: KafkaSettings, name: str, topics: Sequence[str]) -> list[str]:
@@ -245,15 +254,24 @@ async def send(
 async def watch(life: Life, producer: AIOKafkaProducer) -> None:
     """Keep `/readyz` honest about Kafka; a loop for `life.spawn("kafka", ...)`.
 
-    Raises Exit (70) where the producer will never hear of brokers and leaders again.
+    Raises Exit (70) where the producer will never hear of brokers and leaders again: aiokafka asks only the brokers it
+    has heard of, so when all of them have moved, none of them answers ever, while a client made anew works (rule E12).
     """
+    settings = life.settings.kafka
+    limit_s = max(life.settings.process.watchdog_s, _HANGING_TRIES * settings.request_timeout_ms / 1000)
+    alone_since: float | None = None
     while not await life.pause(_PROBE_S):
         if producer.client._sync_task.done():  # noqa: SLF001 - told nowhere else
             raise Exit(ExitCode.WATCHDOG, "producer_dead", "aiokafka's metadata task has ended")
         if await _answers(producer):
+            alone_since = None
             life.health.works("kafka")
-        else:
-            life.health.waiting("kafka", "no broker answers")
+            continue
+        life.health.waiting("kafka", "no broker answers")
+        now = clock.monotonic()
+        alone_since = (alone_since or now) if await _answers_anew(settings) else None
+        if alone_since is not None and now - alone_since > limit_s:
+            raise Exit(ExitCode.WATCHDOG, "producer_alone", "a new client is answered, the producer is not")
 
 
 async def _answers(producer: AIOKafkaProducer) -> bool:
@@ -262,3 +280,13 @@ async def _answers(producer: AIOKafkaProducer) -> bool:
             return bool(await producer.client.force_metadata_update())
     except (TimeoutError, OSError, KafkaError):
         return False
+
+
+async def _answers_anew(settings: KafkaSettings) -> bool:
+    """Tell whether a client made anew is answered, by a broker at the address that it names: bootstrapping is less."""
+    try:
+        async with asyncio.timeout(_PROBE_LIMIT_S):
+            await missing_topics(settings, "probe", ())
+    except (TimeoutError, OSError, KafkaError):
+        return False
+    return True

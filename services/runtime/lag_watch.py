@@ -3,7 +3,8 @@
 It asks the log's ends with a client of its own, so that a consumer that died inside is seen against a log that grows.
 It ends nothing itself: it beats a heart, and the watchdog's thread ends the process whose heart is still. It beats
 while there is nothing to do, while something is done, and while a named dependency is waited for, because a new process
-would have to wait for that as well.
+would have to wait for that as well. Where its own client is answered and the consumer's is not, a new process would not
+have to wait: aiokafka asks only the brokers it has heard of, and when all of them have moved, none answers ever again.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from services.runtime import clock, delivery, kafka, metrics
 from services.runtime.delivery import Decision
 from services.runtime.lag import Place, Standing
 from services.runtime.life import Life
-from services.runtime.membership import Membership, count_unowned, membership
+from services.runtime.membership import JOINING, Membership, count_unowned, membership
 from services.runtime.polling import PollingConsumer
 from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings
@@ -73,6 +74,8 @@ class LagWatch:
         self._hanging: frozenset[Partition] = frozenset()
         self._owners_at = clock.monotonic() + _OWNERS_EVERY_S
         self._unowned = 0
+        self._asks_consumer = False
+        self._alone_since: float | None = None
         # A rebalance may last for a session: twice that is no standstill yet.
         limits = (
             life.settings.process.watchdog_s,
@@ -80,6 +83,7 @@ class LagWatch:
             _LEAST_LOOKS * settings.lag_interval_s,
         )
         self.heart = life.heart(f"{watched.name} progress", max(limits))
+        self._alone_limit_s = max(0.0, kafka.consumer_hangs_s(settings) - self.heart.limit_s)
 
     def start(self) -> None:
         """Begin to look."""
@@ -102,6 +106,7 @@ class LagWatch:
 
     async def _look(self) -> None:
         """Look once; never raises, because a look that fails for ever must end in a heart that is still."""
+        self._asks_consumer = False
         try:
             async with asyncio.timeout(_ASK_LIMIT_S):
                 state = membership(self._watched.consumer)
@@ -109,10 +114,11 @@ class LagWatch:
         except Exception as exc:  # noqa: BLE001 - decided by delivery
             await self._failed(exc)
             return
+        self._alone_since = None
         self._life.health.works(self._dependency)
         if turns or (self._watched.waits and not state.dead):
             self.heart.beat()
-        if state.outside:
+        if state.outside == JOINING:
             # Its poll waits until the group has agreed. Whoever never gets in again ends by the heart of progress.
             self._watched.heart.beat()
         metrics.CONSUMER_STANDING.labels(self._watched.name).set(self.heart.still_s)
@@ -120,7 +126,7 @@ class LagWatch:
         await self._count_owners()
 
     async def _turns(self, state: Membership) -> bool:
-        places = await self._places()
+        places = await self._places(state)
         look = self._standing.look(places, now=clock.monotonic())
         self._show(places, look.hanging)
         rejoined, self._generation = state.generation != self._generation, state.generation
@@ -129,17 +135,23 @@ class LagWatch:
         # Ends that the broker does not tell truly prove nothing.
         return look.turns or not self._settings.trust_log_ends
 
-    async def _places(self) -> dict[Partition, Place]:
+    async def _places(self, state: Membership) -> dict[Partition, Place]:
         consumer = self._watched.consumer
         owned = {Partition(one.topic, one.partition): one for one in consumer.assignment()}
         if not owned:
+            if state.outside and self._settings.trust_log_ends:
+                await (await self._own_client()).topics()  # raises where it is Kafka that is away
             return {}
         # The ends first: what is done meanwhile makes the lag smaller, never larger than it was.
+        began = clock.monotonic()
         ends = await self._log_ends(list(owned.values()))
         trusted = self._settings.trust_log_ends
+        # Slow for both proves nothing: the consumer has at least as long as a new connection needed.
+        self._asks_consumer = trusted and clock.monotonic() - began < _ASK_LIMIT_S / 2
         stable = await consumer.end_offsets(list(owned.values())) if trusted else ends
         # What retention took is not to be done any more, whoever has a row of it or none.
         starts = await consumer.beginning_offsets(list(owned.values())) if trusted else {}
+        self._asks_consumer = False
         stored = await self._watched.done(owned.keys())
         idle = consumer.idle_positions()
         return {
@@ -155,13 +167,17 @@ class LagWatch:
         if not self._settings.trust_log_ends:
             consumer = self._watched.consumer
             return {one: consumer.highwater(one) or 0 for one in partitions}
+        found: dict[TopicPartition, int] = await (await self._own_client()).end_offsets(partitions)
+        return found
+
+    async def _own_client(self) -> AIOKafkaConsumer:
+        """Return the client of the looks; after a look that failed it is a new one."""
         if self._ends is None:
             self._ends = AIOKafkaConsumer(
                 **kafka.client_options(self._settings, f"{self._watched.name}.lag"), isolation_level="read_uncommitted"
             )
             await self._ends.start()
-        found: dict[TopicPartition, int] = await self._ends.end_offsets(partitions)
-        return found
+        return self._ends
 
     def _show(self, places: Mapping[Partition, Place], hanging: frozenset[Partition]) -> None:
         group = self._watched.name
@@ -186,9 +202,20 @@ class LagWatch:
             log.error("cannot see whether the consumer turns", group=self._watched.name, exc_info=exc)
             return
         self._life.health.waiting(self._dependency, why)
-        self.heart.beat()
+        if not self._alone():
+            self.heart.beat()
         # In a rebalance a poll waits for the coordinator without end: Kafka is away, it is not the loop that hangs.
         self._watched.heart.beat()
+
+    def _alone(self) -> bool:
+        """Tell whether only the consumer gets no answer, look after look, for longer than one broker may hold it up."""
+        now = clock.monotonic()
+        if not self._asks_consumer:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+            log.warning("a new client is answered, the consumer is not", group=self._watched.name)
+        return self._alone_since is not None and now - self._alone_since >= self._alone_limit_s
 
     async def _count_owners(self) -> None:
         if clock.monotonic() < self._owners_at:

@@ -15,18 +15,19 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import OffsetOutOfRangeError
 
 from schemas.topics import TOPICS
-from services.runtime import clock, kafka
+from services.runtime import clock, kafka, ungrouped
 from services.runtime.errors import Transient
 from services.runtime.marks import Mark, Refusal, Seen, judge, must_be_read, record_hash
 from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings
 
 _POLL_MS: Final = 200
-#: For joining Kafka and for each question to it: aiokafka waits for a broker that is gone without end.
-_ASK_LIMIT_S: Final = 20.0
 #: For the records of one look.
 _READ_LIMIT_S: Final = 60.0
-_FETCH_BYTES: Final = 256 * 1024
+#: Whatever transaction is open; an offset that is not there is an answer, and single records are wanted.
+_TO_THE_END: Final = {
+    "isolation_level": "read_uncommitted", "auto_offset_reset": "none", "max_partition_fetch_bytes": 256 * 1024
+}  # fmt: skip
 #: A compacted topic may have nothing from an offset on, and then no answer comes.
 _SILENCE_S: Final = 5.0
 
@@ -80,7 +81,7 @@ async def read_leaders(settings: KafkaSettings, name: str) -> dict[Partition, in
 async def _admin(settings: KafkaSettings, name: str) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**kafka.client_options(settings, name))
     try:
-        async with asyncio.timeout(_ASK_LIMIT_S):
+        async with asyncio.timeout(ungrouped.ANSWER_S):
             await admin.start()
             yield admin
     finally:
@@ -91,10 +92,10 @@ async def read_logs(settings: KafkaSettings, marks: Mapping[Partition, Mark], *,
     """Say what Kafka has of partitions that are there: start, end, and the record just below each mark."""
     if not marks:
         return {}
-    async with _consumer(settings, name, marks) as consumer:
+    async with ungrouped.open_consumer(settings, name, **_TO_THE_END) as consumer:
         wanted = [_pair(one) for one in marks]
-        async with asyncio.timeout(_ASK_LIMIT_S):
-            starts, ends = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
+        consumer.assign(wanted)
+        starts, ends = await ungrouped.spans(consumer, wanted)
         seen = {one: Seen(starts[_pair(one)], ends[_pair(one)]) for one in marks}
         asked = {one: mark.next_offset - 1 for one, mark in marks.items() if must_be_read(mark, seen[one])}
         hashes = await _records_at(settings, consumer, asked)
@@ -111,27 +112,6 @@ async def compare(
         one: judge(mark, seen.get(one), cluster=cluster, compacted=is_compacted(settings, one))
         for one, mark in marks.items()
     }
-
-
-@asynccontextmanager
-async def _consumer(
-    settings: KafkaSettings, name: str, partitions: Iterable[Partition]
-) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
-        **kafka.client_options(settings, name),
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_uncommitted",
-        fetch_max_wait_ms=settings.fetch_max_wait_ms,
-        max_partition_fetch_bytes=_FETCH_BYTES,
-    )
-    try:
-        async with asyncio.timeout(_ASK_LIMIT_S):
-            await consumer.start()
-        consumer.assign([_pair(one) for one in partitions])
-        yield consumer
-    finally:
-        await consumer.stop()
 
 
 async def _records_at(

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     import asyncio
 
 # Places in the answer to DescribeGroups, the same in all its versions.
+_ERROR: Final = 0
+_GROUP: Final = 1
 _MEMBERS: Final = 5
 _ASSIGNMENT: Final = 4
+
+JOINING: Final = "it is joining the group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def _dead(task: "asyncio.Task[None]", what: str) -> str:
 
 def _outside(heartbeat: "asyncio.Task[None] | None", *, rejoins: bool) -> str:
     if heartbeat is None or rejoins:
-        return "it is joining the group"
+        return JOINING
     return "aiokafka's heartbeat task has ended" if heartbeat.done() else ""
 
 
@@ -70,13 +74,24 @@ async def count_unowned(settings: KafkaSettings, name: str, topics: Sequence[str
     try:
         await admin.start()
         sizes = {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics(wires)}
-        (answer,) = await admin.describe_consumer_groups([group])
+        assigned = await assignments(admin, [group])
     finally:
         await admin.close()
-    code, members = answer.groups[0][0], answer.groups[0][_MEMBERS]
-    if code:
-        raise for_code(code)
-    return unowned(sizes, (bytes(member[_ASSIGNMENT]) for member in members))
+    return unowned(sizes, assigned[group])
+
+
+async def assignments(admin: AIOKafkaAdminClient, groups: Iterable[str]) -> dict[str, list[bytes]]:
+    """Return what Kafka says that each member of these groups owns, to be read by `unowned`; groups on the wire.
+
+    Raises KafkaError where the broker does not answer for one of them: that is not a group without members.
+    """
+    # One by one: aiokafka reads the answer to the newest version of the question as an older one's, which goes wrong
+    # from the second group on.
+    answers = [answer for group in sorted(set(groups)) for answer in await admin.describe_consumer_groups([group])]
+    described = [one for answer in answers for one in answer.groups]
+    if refused := next((one[_ERROR] for one in described if one[_ERROR]), 0):
+        raise for_code(refused)
+    return {one[_GROUP]: [bytes(member[_ASSIGNMENT]) for member in one[_MEMBERS]] for one in described}
 
 
 def unowned(sizes: Mapping[str, int], assignments: Iterable[bytes]) -> int:

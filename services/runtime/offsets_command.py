@@ -1,7 +1,6 @@
 """`trackfold offsets show | adopt`: where each service stands in each log, and accepting another log on purpose."""
 
 import asyncio
-import getpass
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from services.runtime import adopting, postgres
 from services.runtime.adopting import Adoption, From, Standing
+from services.runtime.authors import who
 from services.runtime.errors import ExitCode
 from services.runtime.settings import OperatorSettings
 
@@ -81,10 +81,7 @@ async def _adopt(settings: OperatorSettings, wish: Wish) -> tuple[list[Adoption]
 
 
 def _author(wish: Wish) -> str:
-    try:
-        name = (wish.author or getpass.getuser()).strip()
-    except (KeyError, OSError):  # a container's user without a name
-        name = ""
+    name = who(wish.author)
     if not name:
         raise typer.BadParameter("who are you? it is written down with the change: --author NAME")
     return name

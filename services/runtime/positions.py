@@ -4,10 +4,12 @@ Pure. A batch that starts above the stored offset may follow transaction markers
 (must be read again) or retention (must be alarmed). Only an unbroken memory of this very process tells them apart.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
+
+from services.runtime.errors import Transient
 
 
 class Partition(NamedTuple):
@@ -24,6 +26,26 @@ class Hole:
     partition: Partition
     stored: int
     first: int
+
+
+class Holes(Exception):  # noqa: N818 - control flow: the transaction must roll back first
+    """A batch starts above where the database stands."""
+
+    def __init__(self, holes: Sequence[Hole]) -> None:
+        """Take the partitions' holes."""
+        super().__init__(len(holes))
+        self.holes = holes
+
+
+class Late(Transient):
+    """Partitions whose log cannot be asked for now, though others can: theirs is to wait, and nobody else's."""
+
+    def __init__(self, partitions: Collection[Partition]) -> None:
+        """Take the partitions, at least one."""
+        first = min(partitions)
+        more = f" (and {len(partitions) - 1} more)" if len(partitions) > 1 else ""
+        super().__init__("partition_late", f"{first.topic}/{first.number}{more} cannot be asked for now")
+        self.partitions = frozenset(partitions)
 
 
 class Verdict(Enum):

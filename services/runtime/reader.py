@@ -12,14 +12,14 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from services.runtime import delivery, kafka, metrics
+from services.runtime import delivery, kafka, log_reading, metrics
 from services.runtime.delivery import Decision
 from services.runtime.errors import ExitCode, Stopping, Transient
 from services.runtime.kafka import Record
 from services.runtime.lag_watch import LagWatch
 from services.runtime.life import Life
 from services.runtime.polling import PollingConsumer
-from services.runtime.positions import Partition
+from services.runtime.positions import Late, Partition
 from services.runtime.settings import KafkaSettings
 from services.runtime.watchdog import Heart
 
@@ -189,6 +189,9 @@ class Reader:
     def _partition(self, record: Record) -> Partition:
         return Partition(self._settings.topic(record.topic), record.partition)
 
+    def _assigned(self) -> set[Partition]:
+        return {Partition(one.topic, one.partition) for one in self.consumer.assignment()}
+
     def _partitions_of(self, topic: str) -> int:
         """Return how many partitions a topic has as far as the client knows; 0 when it does not."""
         return len(self.consumer.partitions_for_topic(self._settings.topic(topic)) or ())
@@ -206,11 +209,23 @@ class Reader:
         return True
 
     async def _log_starts(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Return the first offset that Kafka still has of each partition."""
+        """Return the first offset that Kafka still has of each partition; raises Late of those without a leader."""
         wanted = {TopicPartition(one.topic, one.number): one for one in partitions}
-        async with asyncio.timeout(_GO_BACK_S):
-            found = await self.consumer.beginning_offsets(list(wanted))
+        try:
+            async with asyncio.timeout(_GO_BACK_S):
+                found = await self.consumer.beginning_offsets(list(wanted))
+        except (OSError, KafkaError):
+            async with asyncio.timeout(_GO_BACK_S):
+                led = await log_reading.read_leaders(self._settings, self.name)
+            if late := set(wanted.values()) - led.keys():
+                raise Late(late) from None
+            raise
         return {wanted[one]: int(offset) for one, offset in found.items()}
+
+    def _hand_back(self, records: Sequence[Record]) -> None:
+        """Have these records, sorted, polled again later."""
+        for partition, first in {self._partition(one): one.offset for one in reversed(records)}.items():
+            self._seek(partition, first)
 
     def _seek(self, partition: Partition, offset: int) -> bool:
         """Go back; False when the partition is not ours any more."""

@@ -1,9 +1,12 @@
 """The commands of status. Only typer is imported here, so that `--help` is quick."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from services.status.versions import Activation
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -91,23 +94,30 @@ def machine_activate(
     *,
     version: Annotated[int | None, typer.Option(min=1, help="Which; without it, this program's.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Allow a version above this program's.")] = False,
+    author: Annotated[str | None, typer.Option(help="Who decides; without it, the user of this shell.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, in words.")] = "",
     as_json: Json = False,
 ) -> None:
     """Let this program's version fold from now on; processes with an older one end with 75 and come back newer.
 
-    Exit code 78: the version is above this program's; --force allows it, where the newer program is ready to start.
+    Who did it and why is a line on standard error: keep it. Exit code 78: the version is above this program's; --force
+    allows it, where the newer program is ready to start.
     """
-    from services.status.versions import MACHINE_VERSION, allow
+    from services.runtime.authors import who
+    from services.status.versions import MACHINE_VERSION, Activation, allow
 
+    name = who(author)
+    if not name:
+        raise typer.BadParameter("who are you? it is written down with the change: --author NAME")
     chosen = version or MACHINE_VERSION
     if warning := allow(chosen, MACHINE_VERSION, force=force):
         typer.echo(f"trackfold: warning: {warning}", err=True)
-    _machine(chosen, as_json=as_json)
+    _machine(Activation(chosen, name, reason.strip()), as_json=as_json)
 
 
-def _machine(version: int | None, *, as_json: bool) -> None:
+def _machine(activation: "Activation | None", *, as_json: bool) -> None:
     from services.runtime import environment
     from services.runtime.settings import OperatorSettings
     from services.status import versions as work
 
-    work.show(asyncio.run(work.ask(environment.load(OperatorSettings), version)), as_json=as_json)
+    work.show(asyncio.run(work.ask(environment.load(OperatorSettings), activation)), as_json=as_json)

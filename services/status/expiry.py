@@ -11,7 +11,7 @@ import structlog
 from services.runtime import delivery, metrics
 from services.runtime.life import Life
 from services.runtime.postgres import Pool
-from services.status import expiry_rows
+from services.status import expiry_rows, settled
 
 log = structlog.stdlib.get_logger("trackfold.status.expiry")
 
@@ -37,8 +37,12 @@ class Expiry:
                     return
 
     async def expire(self) -> int:
-        """Delete some; return how many (shipments told by several providers count for each)."""
+        """Delete some; return how many (shipments told by several providers count for each).
+
+        A restored database waits with it: a parcel may be claimed in what is still to be read again.
+        """
         async with self.pool.transaction() as connection:
+            await settled.hold(connection)
             expired = await expiry_rows.expire(connection, days=UNCLAIMED_DAYS, limit=AT_ONCE)
         for provider, count in expired.items():
             metrics.UNCLAIMED_EXPIRED.labels(provider).inc(count)

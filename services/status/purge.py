@@ -18,7 +18,7 @@ from services.runtime.errors import Exit, Stopping
 from services.runtime.failpoints import hit
 from services.runtime.life import Life
 from services.runtime.postgres import Pool
-from services.status import outbox, purge_rows, versions
+from services.status import outbox, purge_rows, settled, versions
 from services.status.handler import NOW
 from services.status.outputs import Outputs
 
@@ -143,6 +143,7 @@ class Purge:
         """
         async with self.pool.transaction() as connection:
             await versions.hold(connection)
+            await settled.hold(connection)
             locked = await purge_rows.lock(connection, orders)
             marks = await purge_rows.due(connection, locked, days=self.after_days)
             if not marks:
@@ -161,6 +162,7 @@ class Purge:
             return 0
         async with self.pool.transaction() as connection:
             await versions.hold(connection)
+            await settled.hold(connection)
             orders, shipments = await purge_rows.forget(connection, days=self.forget_after_days, limit=AT_ONCE)
         metrics.PURGED.labels("marks").inc(orders + shipments)
         return orders + shipments

@@ -23,9 +23,10 @@ Read = TypeVar("Read")
 #: Every statement of a request sees the database as of one instant.
 ONE_INSTANT: Final = "set transaction isolation level repeatable read, read only"
 #: The document is whole, the message may be shortened: only `change` is taken from it. Of an order that a lost future
-#: published (rule E7) it is the change which readers saw last, beside the document of before, until both are corrected.
+#: published (rule E7) all is, until it is corrected: what that version showed is not shown otherwise under its number.
 READ_ORDER: Final = """
-select doc, (convert_from(message, 'UTF8')::jsonb) -> 'change' as change, version, closed, closed_through
+select case when restored then convert_from(message, 'UTF8')::jsonb else doc end as doc,
+    (convert_from(message, 'UTF8')::jsonb) -> 'change' as change, version, closed, closed_through
 from status.orders where order_key = $1 and (closed = 'erased' or (doc is not null and message is not null))
 """
 #: A request waits for the database no longer than its caller would.

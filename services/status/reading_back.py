@@ -6,28 +6,24 @@ Read without a group, nothing is committed. Nothing is decided here.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from services.runtime import clock
-from services.runtime.errors import Transient
 from services.runtime.kafka import client_options
 from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings
-from services.status.messages import STATUS_TOPIC
+from services.runtime.ungrouped import ANSWER_S, go_to_time, open_consumer, read_to, spans
+from services.status.messages import SNAPSHOT_TOPIC, STATUS_TOPIC
 
 if TYPE_CHECKING:
     from services.status.restoring_rows import Goal
 
+_NAME: Final = "status.restoring"
 _POLL_MS: Final = 500
-_STANDSTILL_S: Final = 30.0
-_MAX_RECORDS: Final = 500
-#: For each thing that Kafka is asked: three of them fit between two beats of the heart that waits for the answer.
-_ANSWER_S: Final = 15.0
 #: For what was already asked for beside another.
 _TAKE_MS: Final = 50
 _VERSIONS: Final = range(1, 2**63)
@@ -49,36 +45,31 @@ async def published(settings: KafkaSettings, relayed: Mapping[int, int]) -> Asyn
     An empty piece says that it still waits.
     Raises Transient when nothing comes although there is more.
     """
-    async with _consumer(settings, settings.topic(STATUS_TOPIC)) as consumer:
+    async with open_consumer(settings, _NAME, settings.topic(STATUS_TOPIC)) as consumer:
         ends = await _go_to(consumer, relayed)
-        moved_at = clock.monotonic()
-        while any([await consumer.position(one) < end for one, end in ends.items()]):
-            found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
-            if found:
-                moved_at = clock.monotonic()
-                yield _newest(raw for raws in found.values() for raw in raws)
-            elif clock.monotonic() - moved_at > _STANDSTILL_S:
-                raise Transient("kafka", f"no record came for {_STANDSTILL_S:.0f} s though there are more")
-            else:
-                yield {}
+        async for raws in read_to(consumer, ends):
+            yield _newest(raws)
+
+
+async def snapshots(settings: KafkaSettings, since: datetime) -> AsyncIterator[dict[str, Seen]]:
+    """Give the snapshots likewise that were made since then; raises as `published` does.
+
+    A snapshot is acknowledged before its message (rule E1): of a version whose message was never sent it may be there.
+    """
+    async with open_consumer(settings, _NAME, settings.topic(SNAPSHOT_TOPIC)) as consumer:
+        ends = await go_to_time(consumer, since)
+        async for raws in read_to(consumer, ends):
+            yield _newest(raws)
 
 
 async def _go_to(consumer: AIOKafkaConsumer, relayed: Mapping[int, int]) -> dict[TopicPartition, int]:
     """Put each partition where the database left it; where the log ends below that it is another log: to its start."""
     partitions = sorted(consumer.assignment())
-    begins, ends = await _spans(consumer, partitions)
+    begins, ends = await spans(consumer, partitions)
     for one in partitions:
         at = relayed.get(one.partition, 0)
         consumer.seek(one, max(at, begins[one]) if at <= ends[one] else begins[one])
     return ends
-
-
-async def _spans(
-    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
-) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
-    """Return where the logs begin and end."""
-    async with asyncio.timeout(_ANSWER_S):
-        return await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
 
 
 def _newest(raws: Any) -> dict[str, Seen]:
@@ -110,15 +101,15 @@ async def read_before(settings: KafkaSettings, group: str, topics: Sequence[str]
 
     Topics are wire names.
     """
-    admin = AIOKafkaAdminClient(**client_options(settings, "status.restoring"))
+    admin = AIOKafkaAdminClient(**client_options(settings, _NAME))
     try:
-        async with asyncio.timeout(_ANSWER_S):
+        async with asyncio.timeout(ANSWER_S):
             await admin.start()
             committed = await admin.list_consumer_group_offsets(group)
     finally:
         await admin.close()
-    async with _consumer(settings, *topics) as consumer:
-        begins, ends = await _spans(consumer, sorted(consumer.assignment()))
+    async with open_consumer(settings, _NAME, *topics) as consumer:
+        begins, ends = await spans(consumer, sorted(consumer.assignment()))
     told = {one: found.offset for one, found in committed.items() if found.offset >= 0}
     until = {one: min(told.get(one, end), end) for one, end in ends.items()}
     return {Partition(one.topic, one.partition): (begins[one], until[one]) for one in ends}
@@ -127,10 +118,9 @@ async def read_before(settings: KafkaSettings, group: str, topics: Sequence[str]
 async def with_nothing_left(settings: KafkaSettings, goals: Sequence["Goal"]) -> list["Goal"]:
     """Return the goals below which there is no record any more: retention took them, or only markers are left."""
     partitions = {TopicPartition(*one.partition): one for one in goals}
-    async with _consumer(settings) as consumer:
+    async with open_consumer(settings, _NAME) as consumer:
         consumer.assign(list(partitions))
-        async with asyncio.timeout(_ANSWER_S):
-            begins = await consumer.beginning_offsets(list(partitions))
+        begins, _ = await spans(consumer, list(partitions))
         for one, goal in partitions.items():
             consumer.seek(one, max(goal.next_offset, begins[one]))
         waits = [_POLL_MS] + [_TAKE_MS] * (len(partitions) - 1)
@@ -144,21 +134,3 @@ async def _first(consumer: AIOKafkaConsumer, one: TopicPartition, wait_ms: int) 
     for raw in found.get(one, ()):
         return int(raw.offset)
     return int(await consumer.position(one))
-
-
-@asynccontextmanager
-async def _consumer(settings: KafkaSettings, *topics: str) -> AsyncIterator[AIOKafkaConsumer]:
-    """Start a consumer without a group: every partition of its topics is its own at once."""
-    consumer = AIOKafkaConsumer(
-        *topics,
-        **client_options(settings, "status.restoring"),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-    )
-    try:
-        async with asyncio.timeout(_ANSWER_S):
-            await consumer.start()
-        yield consumer
-    finally:
-        await consumer.stop()

@@ -1,12 +1,13 @@
 """Rebuild: which orders would show another thing if they were folded from their history today, and publishing that.
 
-Reading takes no locks and changes nothing. Publishing is done in small transactions beside the running service, each
-order once, marked `reread`: nobody is told (rule E6). Broken off and run again it goes on with what still differs.
+Orders are read in portions, each forgotten before the next: however many there are. Reading takes no locks and changes
+nothing. Publishing is done in small transactions beside the running service, each order once, marked `reread`: nobody
+is told (rule E6). Broken off and run again it goes on with what still differs.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -35,10 +36,10 @@ order by order_key limit $7
 """
 COUNT_ALL: Final = "select count(*) from status.orders"
 # What was restored publishes by itself, and whatever it shows.
-SHOWN: Final = "select order_key, doc, machine from status.orders where order_key = any($1::text[]) and not restored"
+SHOWN: Final = """
+select order_key, doc, machine from status.orders where order_key = any($1::text[]) and not restored order by order_key
+"""
 ONE_INSTANT: Final = "set transaction isolation level repeatable read read only"
-
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,10 @@ def difference(order: str, before: Document | None, after: Document) -> Differen
 
 
 @dataclass(slots=True)
-class Found:
-    """What a look brought."""
+class Portion:
+    """What a look at some orders brought."""
 
-    read: int = 0
+    read: int
     differing: list[Difference] = field(default_factory=list)
     same_by_another_machine: list[str] = field(default_factory=list)
     """They show what they would show, and an older machine folded them: `--apply` notes that this one has."""
@@ -90,16 +91,18 @@ class Found:
         return sorted([*(one.order for one in self.differing), *self.same_by_another_machine])
 
 
-async def find(connection: Connection, choice: Choice, *, tell: Tell) -> Found:
-    """Fold the chosen orders anew and compare; raises what `versions.judge` says of another program's database."""
+async def count(connection: Connection, choice: Choice) -> int:
+    """Return how many orders it can be at most."""
+    return len(choice.orders) if choice.orders else int(await connection.fetchval(COUNT_ALL))
+
+
+async def find(connection: Connection, choice: Choice) -> AsyncIterator[Portion]:
+    """Fold the chosen orders anew and compare, in portions; raises what `versions.judge` says of the active machine."""
     versions.judge((await versions.read(connection)).active, versions.MACHINE_VERSION)
-    found, after = Found(), ""
-    total = len(choice.orders) if choice.orders else await connection.fetchval(COUNT_ALL)
+    after = ""
     while orders := await _choose(connection, choice, after=after):
-        await _compare(connection, orders, found)
-        found.read, after = found.read + len(orders), orders[-1]
-        tell(found.read, total)
-    return found
+        yield await _compare(connection, orders)
+        after = orders[-1]
 
 
 async def _choose(connection: Connection, choice: Choice, *, after: str) -> list[str]:
@@ -110,8 +113,9 @@ async def _choose(connection: Connection, choice: Choice, *, after: str) -> list
     return [row["order_key"] for row in rows]
 
 
-async def _compare(connection: Connection, orders: Sequence[str], found: Found) -> None:
+async def _compare(connection: Connection, orders: Sequence[str]) -> Portion:
     """Compare at one instant: a batch between two reads would look like a difference."""
+    portion = Portion(len(orders))
     async with connection.transaction():
         await connection.execute(ONE_INSTANT)
         shown = await connection.fetch(SHOWN, orders)
@@ -122,25 +126,32 @@ async def _compare(connection: Connection, orders: Sequence[str], found: Found) 
         before = None if row["doc"] is None else json.loads(row["doc"])
         after = fold_order(order, events[order].values(), histories)
         if after != before:
-            found.differing.append(difference(order, before, after))
+            portion.differing.append(difference(order, before, after))
         elif row["machine"] != versions.MACHINE_VERSION:
-            found.same_by_another_machine.append(order)
+            portion.same_by_another_machine.append(order)
+    return portion
 
 
-async def publish(pool: Pool, handler: Handler, orders: Sequence[str], *, rate: float, tell: Tell) -> int:
-    """Publish what still differs of these orders, at most so many a second; return how many were published."""
-    done = 0
-    for at in range(0, len(orders), republishing.AT_ONCE):
-        began, some = clock.monotonic(), orders[at : at + republishing.AT_ONCE]
+@dataclass(slots=True)
+class Publishing:
+    """Publishes what differs, at most so many orders a second, whatever portions they come in."""
 
-        async def work(connection: Connection, some: Sequence[str] = some) -> list[str]:
-            return await republishing.read_again(connection, handler, some)
+    pool: Pool
+    handler: Handler
+    rate: float
+    _next_at: float = 0.0
 
-        done += len(await postgres.retried(pool, work, what="rebuild", tries=_TRIES))
-        tell(at + len(some), len(orders))
-        if at + len(some) < len(orders):
-            await asyncio.sleep(max(0.0, len(some) / rate - (clock.monotonic() - began)))
-    return done
+    async def publish(self, orders: Sequence[str]) -> AsyncIterator[int]:
+        """Publish what still differs of these orders; give after each transaction how many those were."""
+        for at in range(0, len(orders), republishing.AT_ONCE):
+            some = orders[at : at + republishing.AT_ONCE]
+            await asyncio.sleep(max(0.0, self._next_at - clock.monotonic()))
+            self._next_at = clock.monotonic() + len(some) / self.rate
+
+            async def work(connection: Connection, some: Sequence[str] = some) -> list[str]:
+                return await republishing.read_again(connection, self.handler, some)
+
+            yield len(await postgres.retried(self.pool, work, what="rebuild", tries=_TRIES))
 
 
 def plain(one: Difference) -> dict[str, Any]:

@@ -1,19 +1,15 @@
-"""`trackfold rebuild`: chooses orders, shows what differs, asks, and publishes it.
+"""`trackfold rebuild`: chooses orders, shows what differs as it is found, asks, and publishes it.
 
-Data goes to stdout, progress and questions to stderr. A dry run ends with 1 where something differs.
+Data goes to stdout, progress and questions to stderr. A dry run ends with 1 where something differs. Broken off, it
+tells what was done: that stays.
 """
 
 import asyncio
-import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
 from schemas.keys import DEFAULT_SHOP, order_key
 from services.runtime import environment, kafka, postgres
@@ -22,12 +18,10 @@ from services.runtime.settings import OperatorSettings
 from services.status import rebuild as work
 from services.status.handler import Handler
 from services.status.outputs import read_outputs
-from services.status.rebuild import Choice, Found, Tell
+from services.status.rebuild import Choice, Publishing
+from services.status.rebuild_printing import Json, Nothing, Printing, Tally, Text, progress
 from services.status.settings import StatusSection
 from services.status.versions import MACHINE_VERSION
-
-_SHOWN: Final = 50
-_PIPED_WIDTH: Final = 200
 
 
 def choose(
@@ -58,71 +52,62 @@ def run(choice: Choice, *, apply: bool, yes: bool, rate: float, as_json: bool) -
         message, hint = "this changes what orders show, and nobody is here to ask", "look first, then give --yes"
         raise Exit(ExitCode.USAGE, "not_approved", message, hint=hint)
     settings = environment.load(OperatorSettings)
-    found = asyncio.run(_find(settings, choice))
-    _show(found, applied=apply, as_json=as_json)
+    out: Printing = Json(applied=apply) if as_json else Text()
     if not apply:
-        return ExitCode.FAILED if found.differing else ExitCode.OK
-    if not found.orders:
-        return ExitCode.OK
-    if not yes and not typer.confirm(f"Publish {len(found.differing)} orders anew?", err=True):
-        typer.echo("nothing was published", err=True)
-        return ExitCode.FAILED
-    published = asyncio.run(_publish(settings, found.orders, rate=rate))
-    typer.echo(f"{published} orders were published anew, marked `reread`; nobody is told", err=True)
+        return ExitCode.FAILED if _go(settings, choice, out).differing else ExitCode.OK
+    if not yes:
+        found = _go(settings, choice, out)
+        if not found.differing and not found.same_by_another_machine:
+            return ExitCode.OK
+        if not typer.confirm(f"Publish {found.differing:,} orders anew?", err=True):
+            typer.echo("nothing was published", err=True)
+            return ExitCode.FAILED
+        out = Nothing()
+    _go(settings, choice, out, rate=rate)
     return ExitCode.OK
 
 
-async def _find(settings: OperatorSettings, choice: Choice) -> Found:
-    async with postgres.connect(settings.postgres, "trackfold-rebuild") as connection:
-        with _progress("read") as tell:
-            return await work.find(connection, choice, tell=tell)
+def _go(settings: OperatorSettings, choice: Choice, out: Printing, *, rate: float | None = None) -> Tally:
+    """Look, and with a rate publish; what was done is told however it ends."""
+    tally = Tally()
+    try:
+        asyncio.run(_portions(settings, choice, out, tally, rate=rate))
+        tally.complete = True
+    finally:
+        if tally.complete or tally.read:
+            out.end(tally)
+            _tell(tally, applied=rate is not None)
+    return tally
 
 
-async def _publish(settings: OperatorSettings, orders: Sequence[str], *, rate: float) -> int:
-    async with (
-        postgres.open_pool(settings.postgres, "trackfold-rebuild") as pool,
-        kafka.open_producer(settings.kafka, "rebuild") as producer,
-    ):
-        # Kafka is only asked for its partitions: the relay of the service sends, as it sends everything.
-        handler = Handler(await read_outputs(producer, settings.kafka), StatusSection().timer_grace_s)
-        with _progress("publish") as tell:
-            return await work.publish(pool, handler, orders, rate=rate, tell=tell)
+def _tell(tally: Tally, *, applied: bool) -> None:
+    if not tally.complete:
+        typer.echo(f"broken off after {tally.read:,} orders", err=True)
+    if applied:
+        typer.echo(f"{tally.published:,} orders were published anew, marked `reread`; nobody is told", err=True)
 
 
-def _show(found: Found, *, applied: bool, as_json: bool) -> None:
-    if as_json:
-        orders = [work.plain(one) for one in found.differing]
-        same = len(found.same_by_another_machine)
-        told = {"applied": applied, "read": found.read, "differing": orders, "same_by_another_machine": same}
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
-        return
-    out = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-    out.print(f"{found.read:,} orders folded anew: {len(found.differing):,} differ from what they show")
-    if found.same_by_another_machine:
-        out.print(f"{len(found.same_by_another_machine):,} show the same, and another machine version folded them")
-    if not found.differing:
-        return
-    shown = Table()
-    for name in ("order", "state", "parcels", "what changes"):
-        shown.add_column(name, overflow="fold")
-    for one in map(work.plain, found.differing[:_SHOWN]):
-        was, now = one["state"]["before"], one["state"]["after"]
-        moved = ", ".join(
-            f"{parcel['shipment']}: {parcel['previous']} > {parcel['stage']}" for parcel in one["parcels"]
-        )
-        shown.add_row(one["order"], now if was == now else f"{was} > {now}", moved, ", ".join(one["fields"]))
-    out.print(shown)
-    if len(found.differing) > _SHOWN:
-        out.print(f"the first {_SHOWN} are shown; --json has all")
+async def _portions(
+    settings: OperatorSettings, choice: Choice, out: Printing, tally: Tally, *, rate: float | None
+) -> None:
+    """Each portion is shown, and published, before the next is read."""
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(postgres.connect(settings.postgres, "trackfold-rebuild"))
+        publishing = None if rate is None else await _publishing(stack, settings, rate=rate)
+        total = await work.count(connection, choice)
+        tell = stack.enter_context(progress())
+        async for portion in work.find(connection, choice):
+            out.add(portion.differing)
+            tally.add(portion)
+            if publishing is not None:
+                async for published in publishing.publish(portion.orders):
+                    tally.published += published
+            tell(tally.read, total)
 
 
-@contextmanager
-def _progress(what: str) -> Iterator[Tell]:
-    """Show how far it is, on a terminal."""
-    with Progress(console=Console(stderr=True, highlight=False), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-
-        def tell(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield tell
+async def _publishing(stack: AsyncExitStack, settings: OperatorSettings, *, rate: float) -> Publishing:
+    pool = await stack.enter_async_context(postgres.open_pool(settings.postgres, "trackfold-rebuild"))
+    # Kafka is only asked for its partitions: the relay of the service sends, as it sends everything.
+    async with kafka.open_producer(settings.kafka, "rebuild") as producer:
+        outputs = await read_outputs(producer, settings.kafka)
+    return Publishing(pool, Handler(outputs, StatusSection().timer_grace_s), rate)

@@ -63,6 +63,12 @@ insert into status.snapshot_repeat (order_key, due_at)
 select distinct key, now() + interval '{REPEAT_AFTER}' from unnest($1::text[]) as t (key) order by key
 on conflict (order_key) do update set due_at = excluded.due_at
 """  # noqa: S608 - a constant of ours
+# One statement, so that an owner is never written down without its repeats.
+TAKE_OVER: Final = f"""
+with planned as ({SCHEDULE_REPEATS})
+insert into status.relay_position (topic, part, next_offset, owner) values ($2, $3, 0, $4)
+on conflict (topic, part) do update set owner = excluded.owner, updated_at = now()
+"""  # noqa: S608 - a constant of ours
 TAKE_REPEATS: Final = """
 delete from status.snapshot_repeat where order_key in (
     select order_key from status.snapshot_repeat where due_at <= now() order by order_key limit $1
@@ -143,7 +149,7 @@ class Relay:
                     return 0
                 # What a lost future has published is marked first: this moves the place from which it is read back.
                 await incarnation.hold(connection, SCHEMA)
-                await self._note_takeover(connection, topic, part, rows=rows)
+                await self._take_over(connection, topic, part, rows=rows)
                 await hit("relay.before_send")
                 sending = True
                 next_offset = await self._send(connection, topic, part, rows=rows)
@@ -187,13 +193,16 @@ class Relay:
             left = left[taken:]
         return next_offset
 
-    async def _note_takeover(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> None:
+    async def _take_over(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> None:
         """Plan to repeat the snapshots of a queue that another process relayed: its last send may be under way.
 
-        A queue without an owner may have lost its first one before that was written down.
+        Committed before the first send, apart from the transaction that holds the lock: whoever is killed or cancelled
+        on that send leaves its name, and the one before it, which may still be there, sees that it was not alone. A
+        queue without an owner may have lost its first one before that was written down.
         """
         if topic == STATUS_TOPIC and await connection.fetchval(READ_OWNER, topic, part) != self.name:
-            await connection.execute(SCHEDULE_REPEATS, _keys(rows))
+            async with self.pool.acquire() as apart:
+                await apart.execute(TAKE_OVER, _keys(rows), topic, part, self.name)
 
     async def _schedule_repeats(self, keys: Sequence[str]) -> None:
         """After a send of unknown outcome: the same bytes can appear late, behind newer ones."""

@@ -1,14 +1,16 @@
 """A database that is older than what it has published, as after a restore or a failover with lost commits (rule E7).
 
-At the start, and when the database has become another one, the output is read back from where it was left. An order
-that was published there at a version above its own had a future that is lost: its version is raised to that one, and it
-is marked. Its inputs are applied again, but it publishes nothing until all of them are read as far as they had been;
-then it is published once, as a correction marked `restored`. So no version is ever published twice with different
-contents, and nobody is told again.
+At the start, and when the database has become another one, the output is read back from where it was left, and the
+snapshots, which are acknowledged before their messages, from when it was. An order that was published there at a
+version above its own had a future that is lost: its version is raised to that one, and it is marked. Its inputs are
+applied again, but it publishes nothing until all of them are read as far as they had been; then it is published once,
+as a correction marked `restored`. So no version is ever published twice with different contents, and nobody is told
+again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -20,11 +22,12 @@ from services.runtime.positions import Partition
 from services.runtime.postgres import Pool
 from services.runtime.settings import KafkaSettings
 from services.runtime.watchdog import Heart
-from services.status import reading_back, republishing, restoring_rows
+from services.status import outbox, reading_back, republishing, restoring_rows, unsent
 from services.status.consumer import GROUP, SCHEMA
 from services.status.handler import Handler
 from services.status.inputs import ORDER_EVENTS, SCANS
-from services.status.restoring_rows import Goal, Goals
+from services.status.reading_back import Seen
+from services.status.restoring_rows import Goal, Goals, LastApplied
 
 log = structlog.stdlib.get_logger("trackfold.status.restoring")
 
@@ -33,6 +36,9 @@ WHAT: Final = "restored orders"
 ASK_S: Final = 5.0
 #: How often what is marked and not ready is looked at, once nothing is left to wait for: orders without an event.
 LEFT_OVER_S: Final = 60.0
+#: A transaction that ended after the last batch that we know of may have begun before it.
+_MARGIN: Final = timedelta(minutes=2)
+_EVER: Final = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -58,8 +64,9 @@ class Restoring:
         async with self.pool.acquire() as connection:
             name = await incarnation.read(connection)
             relayed = await restoring_rows.relayed(connection)
+            applied = await restoring_rows.last_applied(connection)
         # What a broker cannot tell cannot be compared; the embedded one says that a log ends where it does not.
-        marked = await self._mark(relayed) if self.kafka.trust_log_ends else 0
+        marked = await self._mark(relayed, applied) if self.kafka.trust_log_ends else 0
         async with self.pool.transaction() as connection:
             await incarnation.note(connection, SCHEMA, name)
         self._rests_until = 0.0
@@ -67,11 +74,19 @@ class Restoring:
             log.warning("the database is older than what was published: it was restored", orders=marked)
         return marked
 
-    async def _mark(self, relayed: Mapping[int, int]) -> int:
+    async def _mark(self, relayed: Mapping[int, int], applied: LastApplied | None) -> int:
+        marked = await self._mark_above(reading_back.published(self.kafka, relayed))
+        since = _EVER if applied is None else applied.at - _MARGIN
+        # Behind the messages: what is above even now was shown to readers of snapshots alone.
+        publish = applied is not None and unsent.is_known(applied.age)
+        return marked + await self._mark_above(reading_back.snapshots(self.kafka, since), publish=publish)
+
+    async def _mark_above(self, pieces: AsyncIterator[dict[str, Seen]], *, publish: bool = False) -> int:
+        """Mark what was published above its version, and publish first what was not; return how many were marked."""
         goals, marked = None, 0
-        async for seen in reading_back.published(self.kafka, relayed):
-            if self._heart is not None:
-                self._heart.beat()
+        self._beat()
+        async for seen in pieces:
+            self._beat()
             if not seen:
                 continue
             # The database is asked after the message was read: whatever a process at work publishes is in it by then.
@@ -80,9 +95,17 @@ class Restoring:
                     continue
             goals = goals or await self._goals()
             async with self.pool.transaction() as connection:
-                marked += await restoring_rows.mark(connection, seen, goals)
+                known = await restoring_rows.mark(connection, seen, goals)
+                if publish:
+                    messages = unsent.messages(seen, known)
+                    await outbox.append(connection, [self.handler.outputs.addressed(one) for one in messages])
+            marked += len(known)
             await hit("restoring.after_mark")
         return marked
+
+    def _beat(self) -> None:
+        if self._heart is not None:
+            self._heart.beat()
 
     async def _goals(self) -> Goals:
         topics = [self.kafka.topic(topic) for topic in (SCANS, ORDER_EVENTS)]

@@ -5,10 +5,13 @@ Marking is done in small transactions and may be done again: a version is only e
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from services.runtime.fence import Fence
 from services.runtime.positions import Partition
 from services.runtime.postgres import Connection
+from services.status.consumer import SCHEMA
 from services.status.messages import STATUS_TOPIC
 from services.status.reading_back import Seen
 
@@ -18,6 +21,13 @@ select exists (
     left join status.orders using (order_key) where seen.version > coalesce(orders.version, 0))
 """
 POSITIONS: Final = "select part, next_offset from status.relay_position where topic = $1"
+# Of rows that a batch has moved: one that was only made, as for a new partition, says when that was.
+LAST_APPLIED: Final = """
+select max(updated_at) as at, now() - max(updated_at) as age from status.consumer_offset where last_hash is not null
+"""
+KNOWN: Final = """
+select order_key, version from status.orders where order_key = any($1::text[]) order by order_key for update
+"""
 # The message goes with the version: a snapshot that is repeated meanwhile is then the newest that readers know.
 # What was purged here was opened anew in the lost future, or it had no version: `closed_through` says what stays over.
 # Sorted, as every lock of several orders is.
@@ -37,12 +47,6 @@ insert into status.restoring as goal (grp, topic, part, until_offset)
 select $1, topic, part, until from unnest($2::text[], $3::int[], $4::bigint[]) as t (topic, part, until)
 order by topic, part
 on conflict (grp, topic, part) do update set until_offset = greatest(goal.until_offset, excluded.until_offset)
-"""
-# A partition that the database knows nothing of is read from its start, whatever Kafka believes was read.
-CREATE_OFFSETS: Final = """
-insert into status.consumer_offset (grp, topic, part, next_offset)
-select $1, topic, part, start from unnest($2::text[], $3::int[], $4::bigint[]) as t (topic, part, start)
-order by topic, part on conflict do nothing
 """
 _NOT_REACHED: Final = """
 select goal.grp, goal.topic, goal.part, coalesce(done.next_offset, 0) as next_offset, goal.until_offset
@@ -77,6 +81,14 @@ class Anything(NamedTuple):
     """Orders have a restored version to publish, if only an event of theirs comes."""
 
 
+class LastApplied(NamedTuple):
+    """When the newest batch began that the database knows of."""
+
+    at: datetime
+    age: timedelta
+    """By the database's own clock."""
+
+
 class Goals(NamedTuple):
     """How far a group had read its inputs: per partition where the log starts, and where it was."""
 
@@ -97,24 +109,33 @@ async def relayed(connection: Connection) -> dict[int, int]:
     return {row["part"]: row["next_offset"] for row in await connection.fetch(POSITIONS, STATUS_TOPIC)}
 
 
+async def last_applied(connection: Connection) -> LastApplied | None:
+    """Return when the last batch began that this database knows of; None: it knows of none."""
+    row = await connection.fetchrow(LAST_APPLIED)
+    return None if row is None or row["at"] is None else LastApplied(row["at"], row["age"])
+
+
 async def any_above(connection: Connection, seen: Mapping[str, Seen]) -> bool:
     """Tell whether an order was published at a version above its own."""
     found: bool = await connection.fetchval(ANY_ABOVE, list(seen), [one.version for one in seen.values()])
     return found
 
 
-async def mark(connection: Connection, seen: Mapping[str, Seen], goals: Goals) -> int:
-    """Mark the orders that were published at a version above their own, and how far to read first; return how many.
+async def mark(connection: Connection, seen: Mapping[str, Seen], goals: Goals) -> dict[str, int]:
+    """Mark the orders that were published at a version above their own, and how far to read first.
 
-    `seen` holds one at least.
+    Return them with the version that they had. `seen` holds one at least.
     """
     rows = [(order, one.version, one.value, json.dumps(one.headers), one.timestamp_ms) for order, one in seen.items()]
     columns = [list(column) for column in zip(*rows, strict=True)]
     places = goals.group, [one.topic for one in goals.spans], [one.number for one in goals.spans]
-    # Offsets before orders, as everywhere.
-    await connection.execute(CREATE_OFFSETS, *places, [start for start, _ in goals.spans.values()])
+    # Offsets before orders, as everywhere. A partition that the database knows nothing of is read from its start,
+    # whatever Kafka believes was read.
+    starts = {one: start for one, (start, _) in goals.spans.items()}
+    await Fence(SCHEMA, goals.group).create(connection, starts, cluster=None)
     await connection.execute(SET_GOALS, *places, [until for _, until in goals.spans.values()])
-    return len(await connection.fetch(MARK, *columns))
+    known = {row["order_key"]: row["version"] for row in await connection.fetch(KNOWN, list(seen))}
+    return {row["order_key"]: known.get(row["order_key"], 0) for row in await connection.fetch(MARK, *columns)}
 
 
 async def anything(connection: Connection) -> Anything:

@@ -5,17 +5,21 @@ for itself: no version of an order is ever folded by a machine that was not acti
 """
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import asyncpg
+import structlog
 import typer
 
-from services.runtime import delivery, postgres
+from services.runtime import delivery, logs, postgres
 from services.runtime.errors import Exit, ExitCode, Misconfigured, Transient
 from services.runtime.life import Life
 from services.runtime.postgres import Connection, Pool
 from services.runtime.settings import OperatorSettings
+
+log = structlog.stdlib.get_logger("trackfold.status.versions")
 
 #: Raised with every change of the rules that reads a known history differently. 1: the main line; 2: all rules; 3:
 #: pieces and second numbers, silence after the dispatch, reasons in the document; 4: printed order numbers, and more
@@ -42,6 +46,15 @@ class Active:
     active: int | None
     program: int
     activated_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A version that a person makes the active one; the database keeps the version and the time, the log has it all."""
+
+    version: int
+    author: str
+    reason: str
 
 
 def judge(active: int | None, program: int) -> None:
@@ -117,10 +130,19 @@ async def activate(connection: Connection, version: int) -> Active:
     return await read(connection)
 
 
-async def ask(settings: OperatorSettings, version: int | None = None) -> Active:
-    """Do the work of the commands: show, or activate where a version is given."""
+async def ask(settings: OperatorSettings, activation: Activation | None = None) -> Active:
+    """Do the work of the commands: show, or activate where that is wanted."""
     async with postgres.connect(settings.postgres, "trackfold-machine") as connection:
-        return await read(connection) if version is None else await activate(connection, version)
+        if activation is None:
+            return await read(connection)
+        before = await read(connection)
+        found = await activate(connection, activation.version)
+    logs.configure(settings.log, "trackfold", stream=sys.stderr)
+    log.warning(
+        "machine activated",
+        version=activation.version, before=before.active, author=activation.author, reason=activation.reason,
+    )  # fmt: skip
+    return found
 
 
 def show(found: Active, *, as_json: bool) -> None:

@@ -43,6 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that brokers are away is what is wanted
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what is ended with its stacks leaves no file
     faulthandler.dump_traceback_later(options.seconds + AT_LAST_S, exit=True)
+    # Who was started in the background of a script was told to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     scratch = None if options.folder else Scratch("chaos")
     folder = options.folder or scratch.path  # type: ignore[union-attr]

@@ -19,7 +19,7 @@ HEAD: Final = (
 def row(outcome: Outcome) -> str:
     """Return a run's line."""
     known = outcome.counts
-    said = "clean" if outcome.clean else f"**{len(outcome.findings)} findings**"
+    said = "clean" if outcome.clean else f"**{_trouble(outcome)}**"
     cells = (
         outcome.seed,
         round(outcome.seconds),
@@ -33,6 +33,11 @@ def row(outcome: Outcome) -> str:
         said,
     )
     return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _trouble(outcome: Outcome) -> str:
+    findings = f"{len(outcome.findings)} findings" if outcome.findings else ""
+    return ", ".join(filter(None, ("stuck" if outcome.stuck else "", findings)))
 
 
 def placed(page: str, new: str) -> str:

@@ -4,9 +4,17 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Final
 
+from services.runtime.errors import ExitCode
 from tests.chaos.schedule import Area, Card
 from tests.chaos.world import World
+
+#: The watchdog ends what stands still (rule E12): a process that is frozen, blocked or starved, or whose client is
+#: wedged, by a storm of resets or by connections that stay open and silent about as long as a test's watchdog waits.
+STANDS_STILL: Final = frozenset({int(ExitCode.WATCHDOG)})
+#: A loop that fails on purpose where nobody tries it again ends its process.
+FAILS: Final = frozenset({int(ExitCode.TRY_AGAIN)})
 
 
 @dataclass
@@ -32,6 +40,8 @@ class Kind:
     """How long it lasts."""
     most: int | None = None
     """It comes so often at most in a run."""
+    may_end_with: frozenset[int] = frozenset()
+    """Exit codes with which it lets processes end by themselves; any other is a finding (`endings.py`)."""
 
     @property
     def card(self) -> Card:

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from services.runtime import clock
 from tests.chaos import schedule, state
+from tests.chaos.endings import Excuse
 from tests.chaos.kind import Blow, Kind
 from tests.chaos.kinds import KINDS
 from tests.chaos.recovering import acknowledged, applied, caught_up
@@ -53,16 +54,23 @@ class Nemesis:
     faults: list[Struck] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     detector: Detector = field(default_factory=lambda: Detector(STUCK_S))
-    _began: float = 0.0
+    excuses: list[Excuse] = field(default_factory=list)
+    """Which exit codes the faults explain, and when."""
+    began: float = field(default_factory=clock.monotonic)
 
     async def run(self, seconds: float) -> None:
         """Strike for so long; the last fault has healed and all is well when it returns."""
-        self._began = clock.monotonic()
+        self.began = clock.monotonic()
         kinds = [kind for kind in KINDS.values() if not self.only or kind.name in self.only]
         for number, names in enumerate(schedule.rounds(self.seed, [kind.card for kind in kinds])):
-            if clock.monotonic() - self._began >= seconds:
+            if clock.monotonic() - self.began >= seconds:
                 return
-            await self._round(number, [KINDS[name] for name in names])
+            struck, since = [KINDS[name] for name in names], clock.monotonic()
+            try:
+                await self._round(number, struck)
+            finally:
+                until = clock.monotonic()
+                self.excuses += [Excuse(kind.name, kind.may_end_with, since, until) for kind in struck]
 
     async def watch(self) -> None:
         """Raise when nothing moves any more; runs beside the faults until cancelled."""
@@ -93,10 +101,13 @@ class Nemesis:
             self._found(f"{' and '.join(kind.name for kind in kinds)}: while it healed: {error!r}")
         healed_at = clock.monotonic()
         self.detector.forgive(healed_at)
-        recovered = await self._recovered(kinds, healed_at)
-        for one in blows:
-            self.faults.append(one.told(healed_at, self._began, recovered))
-            self.say(str(self.faults[-1]))
+        recovered: float | None = None
+        try:
+            recovered = await self._recovered(kinds, healed_at)
+        finally:  # a run that is stuck here tells of what it is stuck after
+            for one in blows:
+                self.faults.append(one.told(healed_at, self.began, recovered))
+                self.say(str(self.faults[-1]))
 
     async def _strike(self, kind: Kind, number: int, healing: AsyncExitStack) -> "_Struck":
         dice = random.Random(f"{self.seed} {number} {kind.name}")  # noqa: S311 - must be repeatable

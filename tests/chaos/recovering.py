@@ -47,7 +47,7 @@ async def caught_up(world: World, *, since: float, limit_s: float) -> Caught:
         async with asyncio.timeout_at(asyncio.get_running_loop().time() + limit_s - (clock.monotonic() - since)):
             await probe.all_steps()
     except TimeoutError:
-        return Caught(None, probe.why)
+        return Caught(None, probe.why or ("a step has just ended, and the next one was not asked for yet",))
     return Caught(clock.monotonic() - since)
 
 

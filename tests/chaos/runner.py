@@ -3,22 +3,25 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from tests import oracle
-from tests.chaos import state, timeline
+from tests.chaos import endings, state, timeline
 from tests.chaos.feeding import Feed
 from tests.chaos.nemesis import Nemesis, StuckError
 from tests.chaos.timeline import Outcome
 from tests.chaos.world import World, open_world
-from tests.oracle_evidence import Evidence
+from tests.oracle_evidence import Evidence, Finding
+from tests.oracle_running import judge_i12
 
 #: What a run may take beside its faults: the start, the last recovery, the quiet at the end.
 BESIDE_S: Final = 240.0
 #: How long the whole of a run has to become quiet in the end, with all topics read.
 QUIET_S: Final = 60.0
+#: What part of all messages the faults of a run may leave in doubt beside its kills and what the mail server did.
+UNKNOWN_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +41,30 @@ async def run(wanted: Wanted, folder: Path, say: Callable[[str], None]) -> Outco
     evidence: Evidence | None = None
     try:
         async with asyncio.timeout(wanted.seconds + BESIDE_S), open_world(folder, say) as world:
-            await world.start_all()
-            say(f"seed {wanted.seed}: {len(world.stage.members)} processes on {len(world.brokers.nodes)} brokers")
             nemesis = Nemesis(world, wanted.seed, say, wanted.only, outcome.faults, outcome.findings)
-            await _under_fire(world, nemesis, wanted)
-            evidence = await _quiet(world, say)
-            for line in state.unwanted_ends(world):
-                say(line)
+            try:
+                await world.start_all()
+                say(f"seed {wanted.seed}: {len(world.stage.members)} processes on {len(world.brokers.nodes)} brokers")
+                await _under_fire(world, nemesis, wanted)
+                evidence = await _quiet(world, say)
+            finally:
+                outcome.lives, found = endings.judged(world.stage.members, nemesis.excuses, began=nemesis.began)
+                outcome.findings += found
     except (StuckError, AssertionError) as error:  # the second: a load that nobody takes, nothing that can be read
         outcome.stuck = str(error)
     except TimeoutError:
         outcome.stuck = f"stuck: the run did not end {BESIDE_S:.0f} s after its faults"
     if evidence is not None:
         say("the oracle judges")
-        outcome.counts, outcome.ends = timeline.counts(evidence), timeline.ends(evidence)
-        outcome.findings += [str(one) for one in oracle.judge(evidence)]
+        outcome.counts = timeline.counts(evidence)
+        outcome.findings += [str(one) for one in _judge(replace(evidence, unknown_share=UNKNOWN_SHARE))]
+        outcome.findings += timeline.too_little(outcome, chosen=bool(wanted.only))
     return outcome
+
+
+def _judge(evidence: Evidence) -> list[Finding]:
+    """Ask the oracle; but how processes ended is judged by the faults that were on (`endings.py`)."""
+    return [*oracle.judge(evidence, but_for={"I12"}), *judge_i12(replace(evidence, ends=()))]
 
 
 async def _under_fire(world: World, nemesis: Nemesis, wanted: Wanted) -> None:

@@ -17,7 +17,6 @@ from tests.under_fire.supervising import Member
 LAST_LINES: Final = 15
 STACK_LINES: Final = 60
 DUMPED_S: Final = 2.0
-LONG: Final = 400
 _TABLES: Final = {
     "offsets": """
         select 'status' as service, topic, part, next_offset, updated_at::text from status.consumer_offset
@@ -37,22 +36,6 @@ _TABLES: Final = {
 async def told(world: World) -> str:
     """Return everything, line by line."""
     return "\n".join([line async for line in _told(world)])
-
-
-def unwanted_ends(world: World) -> Iterator[str]:
-    """Say of every life that ended by itself with what, and what it said last: a service may, and one asks why."""
-    for member in world.stage.members:
-        for end in member.ends:
-            if end.wanted or end.code == 0:
-                continue
-            life = int(end.process.rpartition(" ")[2].rstrip(")"))
-            said = [line for line in member.logs[life - 1].read_text(errors="replace").splitlines() if _serious(line)]
-            yield f"{end.process} ended with {end.code}"
-            yield from (f"    {line[:LONG]}" for line in said[-3:])
-
-
-def _serious(line: str) -> bool:
-    return not line.startswith("{") or '"level": "info"' not in line
 
 
 async def _told(world: World) -> AsyncIterator[str]:

@@ -131,11 +131,15 @@ def provider(mode: str) -> Strike:
     @asynccontextmanager
     async def strike(world: World, dice: random.Random) -> AsyncIterator[Blow]:
         del dice
-        world.stage.smtp.mode = mode
+        smtp, blow = world.stage.smtp, Blow()
+        before = smtp.handler.met[mode]
+        smtp.mode = mode
         try:
-            yield Blow()
+            yield blow
         finally:
-            world.stage.smtp.mode = "takes"
+            smtp.mode = "takes"
+            count = smtp.handler.met[mode] - before
+            blow.detail, blow.struck = f"{count} mails", count > 0
 
     return strike
 

@@ -9,7 +9,7 @@ from typing import Final
 import asyncpg
 import httpx2
 
-from tests.chaos.kind import Blow, Kind, Strike
+from tests.chaos.kind import FAILS, STANDS_STILL, Blow, Kind, Strike
 from tests.chaos.schedule import Area
 from tests.chaos.world import MissedError, World
 from tests.faults.freezing import is_frozen
@@ -179,8 +179,17 @@ def _disarmed(member: Member, life: int) -> None:
 
 KINDS: Final = (
     *(Kind(f"killed_at_a_point_of_{name}", Area.OURS, killed_there(name), (0.0, 2.0)) for name in POINTS),
-    *(Kind(f"failing_at_a_point_of_{name}", Area.OURS, failing_there(name), (1.0, 3.0)) for name in POINTS),
-    *(Kind(f"frozen_at_a_point_of_{name}", Area.OURS, frozen_there(name), (3.0, 8.0)) for name in POINTS),
-    *(Kind(f"blocked_at_a_point_of_{name}", Area.OURS, blocked_there(name), (4.0, 9.0)) for name in POINTS),
+    *(
+        Kind(f"failing_at_a_point_of_{name}", Area.OURS, failing_there(name), (1.0, 3.0), may_end_with=FAILS)
+        for name in POINTS
+    ),
+    *(
+        Kind(f"frozen_at_a_point_of_{name}", Area.OURS, frozen_there(name), (3.0, 8.0), may_end_with=STANDS_STILL)
+        for name in POINTS
+    ),
+    *(
+        Kind(f"blocked_at_a_point_of_{name}", Area.OURS, blocked_there(name), (4.0, 9.0), may_end_with=STANDS_STILL)
+        for name in POINTS
+    ),
     Kind("slow_batch", Area.OURS, slow_batch, (3.0, 6.0)),
 )

@@ -8,8 +8,10 @@ from typing import Final
 
 import asyncpg
 
-from tests.chaos.kind import Blow, Kind, Strike
+from services.runtime import clock
+from tests.chaos.kind import STANDS_STILL, Blow, Kind, Strike
 from tests.chaos.schedule import Area
+from tests.chaos.strikes_processes import told_in
 from tests.chaos.world import MissedError, World
 from tests.faults import freezing
 from tests.faults.own_postgres import Mode
@@ -22,6 +24,13 @@ _DEADLOCKS: Final = "select deadlocks from pg_stat_database where datname = curr
 _APPLICATIONS: Final = ("trackfold-status%", "trackfold-notify%")
 TABLES: Final = ("status.orders", "status.ledger", "status.shipment", "notify.notification", "notify.customer_order")
 ASK_S: Final = 10.0
+AGAIN_S: Final = 0.02
+_REFUSED: Final = "in a read-only transaction"
+_AT_WORK: Final = """
+select pid from pg_stat_activity
+where datname = current_database() and application_name like $1 and state <> 'idle' order by random()
+"""
+_WORKS: Final = "select count(*) from pg_stat_activity where pid = $1 and state <> 'idle'"
 
 
 @asynccontextmanager
@@ -79,41 +88,54 @@ async def backends_terminated(world: World, dice: random.Random) -> AsyncIterato
 
 @asynccontextmanager
 async def backend_frozen(world: World, dice: random.Random) -> AsyncIterator[Blow]:
-    """One backend stands still, and does not hear that it shall end."""
+    """One backend stands still in the middle of its work, and does not hear that it shall end."""
     application = dice.choice(_APPLICATIONS)
-    found = await freezing.backends(world.database_url, application)
-    if not found:
-        raise MissedError(f"nobody is connected as {application}")
-    pid = dice.choice(found)
-    with freezing.frozen(pid):
-        yield Blow(f"one of {len(found)} of {application}")
+    give_up_at = clock.monotonic() + ASK_S
+    async with session(world) as asking:
+        while clock.monotonic() < give_up_at:
+            for row in await asking.fetch(_AT_WORK, application):
+                with freezing.frozen(row["pid"]):
+                    if await asking.fetchval(_WORKS, row["pid"]):  # it may have ended its work before it froze
+                        yield Blow(f"one of {application} at work")
+                        return
+            await asyncio.sleep(AGAIN_S)
+    raise MissedError(f"no backend of {application} was met at work")
 
 
 @asynccontextmanager
 async def read_only(world: World, dice: random.Random) -> AsyncIterator[Blow]:
     """The primary takes no writes."""
     del dice
+    log, blow = world.postgres.log_file, Blow()
+    before = told_in(log, _REFUSED)
     await world.postgres.setting("default_transaction_read_only", "on")
     try:
-        yield Blow()
+        yield blow
     finally:
         await world.postgres.setting("default_transaction_read_only", None)
+        count = told_in(log, _REFUSED) - before
+        blow.detail, blow.struck = f"{count} writes refused", count > 0
 
 
 @asynccontextmanager
 async def rows_locked(world: World, dice: random.Random) -> AsyncIterator[Blow]:
     """Somebody else holds the rows of the hottest shipments."""
     del dice
-    blow = Blow("nobody waited", struck=False)
     async with freezing.lock_held(world.database_url, HOT_SHIPMENTS):
+        yield await _met(world, "the 60 newest shipments")
 
-        async def somebody_waits() -> bool:
-            return await freezing.waiting_for_locks(world.database_url) > 0
 
-        with suppress(AssertionError):
-            await eventually(somebody_waits, ASK_S, poll_s=0.2)
-            blow.detail, blow.struck = "the 60 newest shipments", True
-        yield blow
+async def _met(world: World, locked: str) -> Blow:
+    """Wait until somebody waits for a lock: without that it strikes nobody."""
+
+    async def somebody_waits() -> bool:
+        return await freezing.waiting_for_locks(world.database_url) > 0
+
+    try:
+        await eventually(somebody_waits, ASK_S, poll_s=0.2)
+    except AssertionError:
+        return Blow(f"nobody waited for {locked}", struck=False)
+    return Blow(locked)
 
 
 @asynccontextmanager
@@ -121,7 +143,7 @@ async def table_locked(world: World, dice: random.Random) -> AsyncIterator[Blow]
     """Somebody else holds a whole table, as a careless migration does."""
     table = dice.choice(TABLES)
     async with freezing.lock_held(world.database_url, f"lock table {table} in access exclusive mode"):
-        yield Blow(table)
+        yield await _met(world, table)
 
 
 @asynccontextmanager
@@ -194,9 +216,9 @@ KINDS: Final = (
     Kind("postgres_crashes", Area.AROUND, crashed, (0.0, 1.0)),
     Kind("postgres_stopped", Area.AROUND, stopped("fast"), (3.0, 5.0)),
     Kind("postgres_killed", Area.AROUND, stopped("immediate"), (3.0, 5.0)),
-    Kind("postgres_frozen", Area.AROUND, frozen, (3.0, 6.0)),
+    Kind("postgres_frozen", Area.AROUND, frozen, (3.0, 6.0), may_end_with=STANDS_STILL),
     Kind("backends_terminated", Area.AROUND, backends_terminated, (3.0, 6.0)),
-    Kind("backend_frozen", Area.AROUND, backend_frozen, (4.0, 8.0)),
+    Kind("backend_frozen", Area.AROUND, backend_frozen, (4.0, 8.0), may_end_with=STANDS_STILL),
     Kind("postgres_read_only", Area.AROUND, read_only),
     Kind("rows_locked", Area.AROUND, rows_locked, (2.0, 5.0)),
     Kind("table_locked", Area.AROUND, table_locked, (2.0, 5.0)),

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.kind import Blow, Kind, Strike
+from tests.chaos.kind import STANDS_STILL, Blow, Kind, Strike
 from tests.chaos.schedule import Area
 from tests.chaos.world import END_S, World
 from tests.faults import limits
@@ -24,6 +24,8 @@ BEYOND_S: Final = (8.0, 9.0)
 TAKES_PART_S: Final = 60.0
 #: File descriptors that a process is left with: fewer than it has.
 FEW_FILES: Final = 16
+NO_FILE: Final = "Too many open files"
+CPU_GROUPS: Final = Path("/sys/fs/cgroup/cpu")
 SMALL_PIPE: Final = 4096
 #: 120 is Python's word for a standard output that could not be flushed at the end.
 FLUSHED: Final = frozenset({0, 120})
@@ -103,22 +105,45 @@ async def member_comes_and_goes(world: World, dice: random.Random) -> AsyncItera
 async def little_cpu(world: World, dice: random.Random) -> AsyncIterator[Blow]:
     """A tenth of a core for one process."""
     member = world.one_of(dice.choice(("status", "notify", "ingest")), dice)
-    with limits.cpu_share(member.pid, 0.1):
-        yield Blow(member.name)
+    pid, blow = member.pid, Blow(member.name)
+    with limits.cpu_share(pid, 0.1):
+        yield blow
+        count = held_back(pid)
+    blow.detail, blow.struck = f"{member.name}, held back {count} times", count > 0
+
+
+def held_back(pid: int) -> int:
+    """Return how often a process was kept from its core; where that is done by SIGSTOP, it is all the time."""
+    with suppress(FileNotFoundError, ProcessLookupError):  # it may have left for it
+        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            _, controllers, group = line.split(":", 2)
+            if "cpu" in controllers.split(",") and "/trackfold-" in group:
+                stat = (CPU_GROUPS / group.lstrip("/") / "cpu.stat").read_text()
+                return int(dict(one.split() for one in stat.splitlines())["nr_throttled"])
+    return 1
 
 
 @asynccontextmanager
 async def few_files(world: World, dice: random.Random) -> AsyncIterator[Blow]:
     """No further file descriptor for one process, and its connections to Postgres cut, so that it needs some."""
-    member = world.one_of(dice.choice(("status", "notify", "ingest")), dice)
+    member = world.one_of(dice.choice(("status", "notify")), dice)  # ingest may live without a connection
     pid, (_, hard) = member.pid, resource.prlimit(member.pid, resource.RLIMIT_NOFILE)
+    log, blow = member.logs[-1], Blow()
+    before = told_in(log, NO_FILE)
     limits.limit_files(pid, FEW_FILES)
     world.postgres_wires[member.service].cut()
     try:
-        yield Blow(member.name)
+        yield blow
     finally:
-        with suppress(ProcessLookupError):  # it may have left for it
+        with suppress(ProcessLookupError):  # as above
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+        count = told_in(log, NO_FILE) - before
+        blow.detail, blow.struck = f"{member.name}, which told of it {count} times", count > 0
+
+
+def told_in(log: Path, words: str) -> int:
+    """Return how often a log has these words."""
+    return log.read_text(errors="replace").count(words)
 
 
 @asynccontextmanager
@@ -192,14 +217,14 @@ KINDS: Final = (
     Kind("kill_everything", Area.OURS, all_killed("ingest", "status", "notify")),
     Kind("storm_of_kills", Area.OURS, storm_of_kills, (0.0, 1.0)),
     Kind("rolling_restart", Area.ALONE, rolling_restart, (0.0, 0.5)),
-    Kind("freeze_ingest", Area.OURS, frozen("ingest")),
-    Kind("freeze_status", Area.OURS, frozen("status"), (2.0, 4.0)),
-    Kind("freeze_status_long", Area.OURS, frozen("status"), BEYOND_S),
-    Kind("freeze_notify", Area.OURS, frozen("notify"), (5.0, 7.0)),
-    Kind("freeze_notify_long", Area.OURS, frozen("notify"), BEYOND_S),
+    Kind("freeze_ingest", Area.OURS, frozen("ingest"), may_end_with=STANDS_STILL),
+    Kind("freeze_status", Area.OURS, frozen("status"), (2.0, 4.0), may_end_with=STANDS_STILL),
+    Kind("freeze_status_long", Area.OURS, frozen("status"), BEYOND_S, may_end_with=STANDS_STILL),
+    Kind("freeze_notify", Area.OURS, frozen("notify"), (5.0, 7.0), may_end_with=STANDS_STILL),
+    Kind("freeze_notify_long", Area.OURS, frozen("notify"), BEYOND_S, may_end_with=STANDS_STILL),
     Kind("member_comes_and_goes", Area.OURS, member_comes_and_goes),
-    Kind("little_cpu", Area.OURS, little_cpu),
-    Kind("few_files", Area.OURS, few_files),
+    Kind("little_cpu", Area.OURS, little_cpu, may_end_with=STANDS_STILL),
+    Kind("few_files", Area.OURS, few_files, may_end_with=STANDS_STILL),
     Kind("log_full", Area.ALONE, log_full),
     Kind("log_blocked", Area.ALONE, log_blocked),
 )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from tests.chaos.kind import Blow, Kind, Strike
+from tests.chaos.kind import STANDS_STILL, Blow, Kind, Strike
 from tests.chaos.schedule import Area
 from tests.chaos.world import World
 from tests.faults.proxy import CUT, Proxy, Verdict
@@ -156,23 +156,23 @@ def unreachable(wire: Proxy) -> None:
 
 
 KINDS: Final = (
-    Kind("kafka_is_not_heard", Area.AROUND, harmed(to_kafka, no_answer)),
-    Kind("kafka_does_not_hear", Area.AROUND, harmed(to_kafka, no_request)),
+    Kind("kafka_is_not_heard", Area.AROUND, harmed(to_kafka, no_answer), may_end_with=STANDS_STILL),
+    Kind("kafka_does_not_hear", Area.AROUND, harmed(to_kafka, no_request), may_end_with=STANDS_STILL),
     Kind("kafka_slow", Area.AROUND, harmed(to_kafka, slow)),
     Kind("kafka_narrow", Area.AROUND, harmed(to_kafka, narrow)),
     Kind("kafka_unreachable", Area.AROUND, harmed(to_kafka, unreachable)),
     Kind("one_broker_unreachable", Area.AROUND, harmed(to_kafka, unreachable, one=True)),
-    Kind("one_broker_not_heard", Area.AROUND, harmed(to_kafka, no_answer, one=True)),
-    Kind("kafka_resets", Area.AROUND, reset_again_and_again(to_kafka)),
+    Kind("one_broker_not_heard", Area.AROUND, harmed(to_kafka, no_answer, one=True), may_end_with=STANDS_STILL),
+    Kind("kafka_resets", Area.AROUND, reset_again_and_again(to_kafka), may_end_with=STANDS_STILL),
     Kind("produce_answers_cut", Area.AROUND, kafka_requests(PRODUCE, do=CUT, times=5)),
-    Kind("produce_answers_lost", Area.AROUND, kafka_requests(PRODUCE, do=LOSE, times=2)),
+    Kind("produce_answers_lost", Area.AROUND, kafka_requests(PRODUCE, do=LOSE, times=2), may_end_with=STANDS_STILL),
     Kind("produce_requests_cut", Area.AROUND, kafka_requests(PRODUCE, do=CUT, when="request")),
     Kind("fetch_answers_cut", Area.AROUND, kafka_requests(FETCH, do=CUT, times=6)),
-    Kind("heartbeats_lost", Area.AROUND, kafka_requests(HEARTBEAT, do=LOSE, times=2)),
+    Kind("heartbeats_lost", Area.AROUND, kafka_requests(HEARTBEAT, do=LOSE, times=2), may_end_with=STANDS_STILL),
     Kind("kafka_commits_cut", Area.AROUND, kafka_requests(OFFSET_COMMIT, do=CUT)),
-    Kind("metadata_lost", Area.AROUND, kafka_requests(METADATA, do=LOSE, times=2)),
+    Kind("metadata_lost", Area.AROUND, kafka_requests(METADATA, do=LOSE, times=2), may_end_with=STANDS_STILL),
     Kind("coordinator_not_found", Area.AROUND, kafka_requests(FIND_COORDINATOR, do=CUT)),
-    Kind("postgres_is_not_heard", Area.AROUND, harmed(to_postgres, no_answer)),
+    Kind("postgres_is_not_heard", Area.AROUND, harmed(to_postgres, no_answer), may_end_with=STANDS_STILL),
     Kind("postgres_slow", Area.AROUND, harmed(to_postgres, slow)),
     Kind("postgres_narrow", Area.AROUND, harmed(to_postgres, narrow)),
     Kind("postgres_unreachable", Area.AROUND, harmed(to_postgres, unreachable)),

@@ -3,10 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from tests.chaos.endings import Ended
 from tests.nemesis.striking import published_again
 from tests.oracle_evidence import DEAD_LETTERS, ORDER_EVENTS, SCANS, STATUS, Evidence
+
+#: A run as long as this must have struck so much.
+LONG_S: Final = 1200.0
+LEAST_FAULTS: Final = 60
+LEAST_KINDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,8 @@ class Outcome:
     seconds: float
     faults: list[Struck] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    ends: dict[str, int] = field(default_factory=dict)
-    """Ends of processes by exit code; -9 was killed."""
+    lives: list[Ended] = field(default_factory=list)
+    """Every end of a process, with what explains it."""
     findings: list[str] = field(default_factory=list)
     stuck: str = ""
 
@@ -54,6 +60,11 @@ class Outcome:
         return {one.kind for one in self.struck}
 
     @property
+    def ends(self) -> dict[str, int]:
+        """How many processes ended with each exit code; -9 was killed."""
+        return dict(Counter(str(one.code) for one in self.lives))
+
+    @property
     def slowest_s(self) -> float:
         """The longest time to recover."""
         return max((one.recovered_s for one in self.struck if one.recovered_s is not None), default=0.0)
@@ -65,7 +76,8 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for a file."""
-        return asdict(self) | {"struck": len(self.struck), "kinds": sorted(self.kinds), "clean": self.clean}
+        told = {"struck": len(self.struck), "kinds": sorted(self.kinds), "ends": self.ends, "clean": self.clean}
+        return asdict(self) | told
 
     def lines(self) -> Iterator[str]:
         """Tell it."""
@@ -101,7 +113,10 @@ def counts(evidence: Evidence) -> dict[str, int]:
     }
 
 
-def ends(evidence: Evidence) -> dict[str, int]:
-    """Count the ends of processes by exit code."""
-    found = Counter(str(end.code) for end in evidence.ends)
-    return dict(found)
+def too_little(outcome: Outcome, *, chosen: bool) -> Iterator[str]:
+    """Say what a run lacks to show anything; one whose kinds were chosen need not have many."""
+    faults, kinds = len(outcome.struck), len(outcome.kinds)
+    if not faults:
+        yield "no fault did happen: the run shows nothing"
+    elif outcome.seconds >= LONG_S and not chosen and (faults < LEAST_FAULTS or kinds < LEAST_KINDS):
+        yield f"{faults} faults of {kinds} kinds: a long run must have {LEAST_FAULTS} of {LEAST_KINDS} at least"

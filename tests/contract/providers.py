@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -20,6 +21,12 @@ from services.notify.settings import NotifySection
 HOST = "127.0.0.1"
 AT = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 MODES = ("takes", "refuses", "busy", "drops_after_body", "silent_after_body", "drops_before", "silent_before")
+
+#: Modes of the mail server that show before it has a mail's body.
+AT_THE_ADDRESS = frozenset({"drops_before", "silent_before", "refuses", "busy"})
+
+#: Modes in which it has the whole mail, and never says in order that it took it.
+WITHOUT_ANSWER = frozenset({"drops_after_body", "silent_after_body", "thanks_in_no_encoding", "data_garbage"})
 
 
 class Provider(Protocol):
@@ -48,11 +55,15 @@ class SmtpProvider:
         self.recipients: list[list[str]] = []
         self.senders: list[str] = []
         self.thanks = "250 queued as 4F2A9C"
+        self.met: Counter[str] = Counter()
+        """How many mails came to the place where a mode shows."""
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's names
         self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         del session, options
+        if self.mode in AT_THE_ADDRESS:
+            self.met[self.mode] += 1
         if self.mode == "drops_before":
             _abort(server)
         if self.mode == "silent_before":
@@ -66,16 +77,11 @@ class SmtpProvider:
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802 - as above
         del session
+        self.met[self.mode] += 1
         if self.mode == "data_451":
             return "451 not now"
         if self.mode == "data_554":
             return "554 looks like spam"
-        if self.mode == "data_garbage":
-            self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
-            return "OK, I have it"
-        if self.mode == "data_251":
-            self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
-            return "251 will forward"
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.taken.append(mail)
@@ -89,7 +95,7 @@ class SmtpProvider:
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.write(b"250 queued as 4F2A9C \xff\x00\r\n")
             await asyncio.Event().wait()
-        return self.thanks
+        return {"data_garbage": "OK, I have it", "data_251": "251 will forward"}.get(self.mode, self.thanks)
 
 
 class SmtpSetup:

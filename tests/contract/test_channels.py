@@ -98,6 +98,7 @@ async def test_an_answer_to_the_body_that_is_no_refusal_is_never_taken_for_one(m
         one.mode = mode
         assert isinstance(await one.channel.send(one.message(id=ID)), Unknown)
         assert len(one.taken) == 1
+        assert one.handler.recipients == [["ada@example.com"]]
 
 
 @pytest.mark.parametrize(

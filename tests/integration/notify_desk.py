@@ -62,7 +62,10 @@ class Desk:
     async def apply(self, *bodies: dict[str, Any]) -> None:
         records = tuple(record(body, event_id=f"e{number}") for number, body in enumerate(bodies))
         async with self.pool.transaction() as connection:
-            await self.handler.apply(Batch(connection, records, frozenset()))
+            batch = Batch(connection, records, frozenset())
+            await self.handler.apply(batch)
+        for count in batch.committed:
+            count()
 
     async def turn(self) -> int:
         """Claim what is due and deliver it; return how much it was."""

@@ -73,7 +73,9 @@ async def test_nothing_of_a_partition_without_a_leader_is_applied_before_it_was_
     away = OneAway(consumer._going_back, monkeypatch)  # noqa: SLF001 - as above
     await on.life.consume(consumer)
     await on.send("0", partition=1)
-    await eventually(lambda: on.life.health.is_waiting(GROUP), 40)
+    await on.send("0")
+    await on.has("0")
+    await eventually(lambda: on.life.health.is_waiting(f"{GROUP} log"), 40)
     assert await on.effects(1) == []
     away.back = True
 

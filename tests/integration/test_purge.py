@@ -262,8 +262,8 @@ async def test_a_rebuild_finds_nothing_to_say_of_closed_orders(stage: Closing) -
     await purged(stage)
     await stage.apply(placed(order="2"), event("erased", order="2", minutes=5), placed(order="3"))
     await stage.connection.execute("insert into status.machine_version (version) values ($1)", MACHINE_VERSION)
-    found = await rebuild.find(stage.connection, rebuild.Choice(), tell=lambda *_: None)
-    assert (found.read, found.orders) == (1, [])
+    found = [portion async for portion in rebuild.find(stage.connection, rebuild.Choice())]
+    assert [(one.read, one.orders) for one in found] == [(1, [])]
 
 
 async def waits(connection: Any) -> bool:

@@ -1,5 +1,6 @@
 """Rebuild: what a fold from history shows otherwise than the stored state is found, and mended beside the service."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from services.status import rebuild, versions
 from services.status.handler import Handler
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
-from services.status.rebuild import Choice, Found
+from services.status.rebuild import Choice, Portion, Publishing
 from services.status.versions import MACHINE_VERSION
 from tests.records import placed, record, scan, shipment
 
@@ -43,19 +44,20 @@ async def apply(connection: Any, *bodies: dict[str, Any]) -> None:
         await HANDLER.apply(Batch(connection, tuple(record(body) for body in bodies), frozenset()))
 
 
-def nobody(_: int, __: int) -> None:
-    """Tell nobody how far it is."""
-
-
-async def look(connection: Any, choice: Choice | None = None) -> Found:
-    """Look what differs."""
-    return await rebuild.find(connection, choice or Choice(), tell=nobody)
+async def look(connection: Any, choice: Choice | None = None) -> Portion:
+    """Look what differs, in all portions together."""
+    portions = [one async for one in rebuild.find(connection, choice or Choice())]
+    return Portion(
+        sum(one.read for one in portions),
+        [found for one in portions for found in one.differing],
+        [order for one in portions for order in one.same_by_another_machine],
+    )
 
 
 async def publish(database: str, orders: Sequence[str]) -> int:
     """Publish as `--apply` does."""
     async with postgres.open_pool(PostgresSettings(url=database), "test") as pool:  # type: ignore[arg-type]
-        return await rebuild.publish(pool, HANDLER, orders, rate=1000, tell=nobody)
+        return sum([published async for published in Publishing(pool, HANDLER, rate=1000).publish(orders)])
 
 
 async def shown(connection: Any, order: str = "main:1001") -> Any:
@@ -136,11 +138,35 @@ async def test_orders_are_chosen_by_number_shop_state_machine_and_parcel(
     assert {one.order for one in (await look(connection, choice)).differing} == orders
 
 
-async def test_every_order_is_looked_at_however_many_there_are(
-    connection: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_portion_is_told_before_the_next_is_read(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "_READ_AT_ONCE", 1)
-    assert (await look(connection)).read == 2
+    await connection.execute(DAMAGE, "main:1001")
+    portions = rebuild.find(connection, Choice())
+    assert (await anext(portions)).orders == ["main:1001"]
+    await connection.execute(DAMAGE, "other:7")
+    assert (await anext(portions)).orders == ["other:7"]
+    assert [one async for one in portions] == []
+
+
+async def test_it_publishes_no_faster_than_allowed_whatever_the_portions(
+    connection: Any, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    waiting = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await waiting(0)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    for order in ("main:1001", "other:7"):
+        await connection.execute(DAMAGE, order)
+    async with postgres.open_pool(PostgresSettings(url=database), "test") as pool:  # type: ignore[arg-type]
+        publishing = Publishing(pool, HANDLER, rate=0.01)
+        published = [done for order in ("main:1001", "other:7") async for done in publishing.publish([order])]
+    assert published == [1, 1]
+    assert slept[0] == 0
+    assert 50 < slept[1] <= 100
 
 
 async def test_what_was_restored_is_left_to_the_service(connection: Any) -> None:

@@ -2,24 +2,35 @@
 
 import json
 import re
+import signal
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from tests.integration.test_restored import ROOT
 from tests.pipeline import STATUS, Pipeline, judge, of_order
 from tests.records import placed, scan, shipment
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 
 ORDERS = [f"10{number:02}" for number in range(30)]
 DAMAGE = """update status.orders set doc = jsonb_set(doc, '{state}', '"picking"'), state = 'picking'"""
+#: Python runs it before anything else.
+SMALL_PORTIONS = """
+import services.status.rebuild as rebuild
+rebuild._READ_AT_ONCE = 4
+import services.status.rebuild_printing as printing
+printing._TELL_EVERY_S = 0
+"""
 
 
-async def rebuild(pipeline: Pipeline, *words: str, code: int) -> str:
+async def rebuild(pipeline: Pipeline, *words: str, code: int, **overrides: str) -> str:
     """Run the command; return what it printed."""
     done = await pipeline.processes.start(
-        "rebuild", env=pipeline.environment(), arguments=("rebuild", *words), wait_ready=False
+        "rebuild", env=pipeline.environment(**overrides), arguments=("rebuild", *words), wait_ready=False
     )
     assert await done.wait(60) == code, done.log()
     return done.log()
@@ -65,6 +76,39 @@ async def test_a_dry_run_shows_and_apply_mends_beside_the_running_service(pipeli
         assert told_of[-1].state == "delivered"
         assert {one.change.marked for one in told_of} <= {None, "reread"}
         assert sum(one.change.marked == "reread" for one in told_of) <= 1
+
+
+async def test_broken_off_between_portions_it_tells_and_keeps_what_it_did_and_goes_on_from_there(
+    pipeline: Pipeline, database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SMALL_PORTIONS)
+    small = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    orders = ORDERS[:10]
+    service = await pipeline.start("status")
+    for order in orders:
+        await pipeline.produce([placed(order=order)])
+    for order in orders:
+        await pipeline.until_state(f"main:{order}", "processing")
+    assert await service.terminate() == 0
+    await damage(database)
+
+    shown = await rebuild(pipeline, "--all", "--json", code=1, **small)
+    assert "4 of 10 orders read" in shown
+    document = json.loads("\n".join(line for line in shown.splitlines() if " orders read" not in line))
+    assert [one["order"] for one in document["differing"]] == [f"main:{order}" for order in orders]
+    assert (document["applied"], document["read"]) == (False, 10)
+
+    words = "rebuild", "--all", "--apply", "--yes", "--rate", "1"
+    slow = await pipeline.processes.start(
+        "rebuild", env=pipeline.environment(**small), arguments=words, wait_ready=False
+    )
+    await eventually(lambda: "4 of 10 orders read" in slow.log(), 40)
+    slow.send(signal.SIGINT)
+    assert await slow.wait(20) == 130, slow.log()
+    assert "main:1000  picking > processing  (state)" in slow.log()
+    assert "4 orders were published anew" in slow.log()
+    assert "broken off after 8 orders" in slow.log()
+    assert "6 orders were published anew" in await rebuild(pipeline, "--all", "--apply", "--yes", code=0, **small)
 
 
 async def test_it_says_which_words_are_missing(pipeline: Pipeline) -> None:

@@ -26,7 +26,7 @@ LOST, UNTOUCHED, UNKNOWN = "main:1001", "main:1002", "main:1003"
 #: Makes a process a program without the rule: Python runs it before anything else.
 WITHOUT_THE_RULE = """
 import services.status.restoring as restoring
-async def mark(self, relayed): return 0
+async def mark(self, *_): return 0
 restoring.Restoring._mark = mark
 """
 

@@ -1,21 +1,26 @@
 """A restored order in a batch: it says nothing before its inputs are read again, then that it was restored (E7)."""
 
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from schemas.order_status import ORDER_STATUS, OrderStatus
-from services.runtime import incarnation
+from services.runtime import incarnation, postgres
 from services.runtime.consume import Batch
 from services.runtime.errors import Transient
 from services.runtime.positions import Partition
+from services.runtime.settings import PostgresSettings
 from services.status import restoring_rows
 from services.status.handler import Handler
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
+from services.status.queries import find_order
 from services.status.reading_back import Seen
 from services.status.republishing import read_again
 from services.status.restoring_rows import Goals
@@ -46,7 +51,7 @@ async def apply(connection: Any, *bodies: dict[str, Any]) -> None:
 async def mark(connection: Any, seen: Seen = SEEN, *, until: int = 0) -> int:
     """Mark the order as one that a lost future has published."""
     async with connection.transaction():
-        return await restoring_rows.mark(connection, {ORDER: seen}, Goals(GROUP, {HERE: (0, until)}))
+        return len(await restoring_rows.mark(connection, {ORDER: seen}, Goals(GROUP, {HERE: (0, until)})))
 
 
 async def read_up_to(connection: Any, offset: int) -> None:
@@ -117,6 +122,25 @@ async def test_a_restored_order_is_published_although_it_shows_what_it_showed(co
     assert (last.change.cause.topic, last.change.cause.type, last.change.parcels) == ("", "restored", ())
 
 
+async def test_until_its_correction_an_order_is_shown_as_readers_saw_its_version(
+    connection: Any, database: str
+) -> None:
+    await apply(connection, placed(), shipment(), scan("in_transit", minutes=60))
+    shown = json.loads(await connection.fetchval("select message from status.orders"))
+    lost = {**shown, "state": "delivered", "change": {**shown["change"], "version": 7, "previous": "in_transit"}}
+    await mark(connection, replace(SEEN, value=json.dumps(lost).encode()))
+    async with postgres.open_pool(PostgresSettings(url=SecretStr(database)), "test") as pool:
+
+        async def read() -> OrderStatus:
+            found = await find_order(pool, ORDER, wanted=lambda _: True)
+            assert found is not None
+            return found.status
+
+        assert in_short([await read()]) == [(7, "delivered", None, False)]
+        await publish_ready(connection)
+        assert in_short([await read()]) == [(8, "in_transit", "restored", True)]
+
+
 async def test_only_a_version_above_the_stored_one_marks(connection: Any) -> None:
     await apply(connection, placed(), shipment())
     version = await connection.fetchval("select version from status.orders")
@@ -157,6 +181,18 @@ async def test_a_database_that_became_another_one_takes_no_version_before_it_is_
     )  # what it was called before a standby of it was promoted
     with pytest.raises(Transient, match="compares it"):
         await apply(connection, scan("in_transit", minutes=60))
+    with pytest.raises(Transient, match="compares it"):
+        await publish_again(connection)
+    assert len(await told(connection)) == before
+
+
+async def test_a_database_that_was_never_compared_takes_no_version_either(connection: Any) -> None:
+    """As after a dump from before names were kept, migrated under a process that was waiting for the database."""
+    await apply(connection, placed())
+    await connection.execute("delete from status.incarnation")
+    before = len(await told(connection))
+    with pytest.raises(Transient, match="compares it"):
+        await apply(connection, shipment())
     with pytest.raises(Transient, match="compares it"):
         await publish_again(connection)
     assert len(await told(connection)) == before

@@ -3,6 +3,7 @@
 from typing import Any
 
 import asyncpg
+import pytest
 
 from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings
@@ -14,16 +15,18 @@ from tests.stack import topics
 from tests.stack.kafka import Kafka
 
 ORDER = "main:1001"
-#: What the last seconds before a failover wrote, and the standby never got; the name is that of the old primary.
+#: What the last seconds before a failover wrote, and the standby never got.
 LOSE = """
 update status.orders set version = version - 1, doc = jsonb_set(doc, '{state}', '"processing"');
 update status.relay_position set next_offset = 0;
-update status.incarnation set name = 'the old primary';
 """
+#: A promotion; a dump from before names were kept, which was migrated.
+ANOTHER = ["update status.incarnation set name = 'the old primary'", "delete from status.incarnation"]
 
 
+@pytest.mark.parametrize("another", ANOTHER, ids=["promoted", "dump"])
 async def test_a_failover_with_lost_commits_under_a_running_service_is_noticed_and_corrected(
-    pipeline: Pipeline, database: str
+    pipeline: Pipeline, database: str, another: str
 ) -> None:
     await pipeline.start("status")
     await pipeline.produce([placed(), shipment(), scan("in_transit", minutes=60)])
@@ -33,6 +36,7 @@ async def test_a_failover_with_lost_commits_under_a_running_service_is_noticed_a
         async with connection.transaction():
             # Not in the middle of a batch or of the relay: both hold rows that this waits for.
             await connection.execute(LOSE)
+            await connection.execute(another)
     finally:
         await connection.close()
     await pipeline.produce([scan("delivered", minutes=1700)])

@@ -11,8 +11,8 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import KafkaError
 from prometheus_client import REGISTRY
 
+from services.runtime import adopting, membership
 from services.runtime import kafka as wiring
-from services.runtime import membership
 from services.runtime.consume import Batch, FencedConsumer
 from services.runtime.errors import ExitCode
 from services.runtime.lag import Standing
@@ -273,6 +273,14 @@ async def test_partitions_that_nobody_owns_are_counted(on: Bench) -> None:
 
 async def unowned(settings: KafkaSettings) -> int:
     return await membership.count_unowned(settings, GROUP, [TOPIC])
+
+
+async def test_the_members_of_many_groups_are_counted_and_a_group_without_any_is_left_out(on: Bench) -> None:
+    group = on.settings.group(GROUP)
+    wanted = [f"{group}.before", group, f"{group}.behind"]
+    assert await adopting.members(on.settings, wanted) == {}
+    await on.life.consume(on.consumer())
+    assert await adopting.members(on.settings, wanted) == {group: 1}
 
 
 async def test_a_broker_that_lies_about_the_end_is_not_compared_with(

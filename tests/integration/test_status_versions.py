@@ -151,9 +151,12 @@ async def test_two_versions_side_by_side_only_the_active_one_folds(pipeline: Pip
     assert old.running
     assert await says(new, "trackfold machine activate")
 
-    words = ("machine", "activate", "--version", str(MACHINE_VERSION + 1), "--force")
-    shown = await command(pipeline, *words)
+    words = ("machine", "activate", "--version", str(MACHINE_VERSION + 1), "--force", "--author", "ada")
+    shown = await command(pipeline, *words, "--reason", "a release")
     assert f"active: {MACHINE_VERSION + 1}" in shown
+    (line,) = (json.loads(line) for line in shown.splitlines() if "machine activated" in line)
+    told = (line["version"], line["before"], line["author"], line["reason"])
+    assert told == (MACHINE_VERSION + 1, MACHINE_VERSION, "ada", "a release")
     assert await old.wait(20) == 75
     await new.wait_ready()
     await pipeline.produce([scan("delivered", minutes=1700)])

@@ -28,7 +28,8 @@ AT_THE_START: Final = """
 insert into status.consumer_offset (grp, topic, part, next_offset)
 select $1, topic, part, 0 from unnest($2::text[]) as topic, generate_series(0, $3 - 1) as part
 """
-TABLES: Final = "select tablename from pg_tables where schemaname = 'status'"
+# Which database it is stays as it is.
+TABLES: Final = "select tablename from pg_tables where schemaname = 'status' and tablename <> 'incarnation'"
 REFERENCES: Final = """
 select conrelid::regclass::text as table, confrelid::regclass::text as needs from pg_constraint where contype = 'f'
 """

@@ -5,6 +5,7 @@ from typing import Final
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from services.runtime import clock
 from tests.nemesis import lengths
 from tests.nemesis.knocking import grown_mib, letters
 from tests.nemesis.striking import logged, metric, unwanted_ends
@@ -70,12 +71,13 @@ async def test_a_transaction_that_never_ends_is_alarmed_and_what_lies_behind_it_
         assert await alarms(stage) == 1
         assert await metric(status, "trackfold_consumer_lag_messages", group=APPLIED, topic=SCANS) > 0
         await hanging.abort_transaction()
+        healed_at = clock.monotonic()
     finally:
         await hanging.stop()
     await eventually(lambda: _no_alarm(stage), LIMIT_S, poll_s=0.2, what="the alarm ends")
     async with topics.producer(kafka) as producer:
         await tell_again(producer, stage)  # the marker of its end is the last one there otherwise, and nobody reads it
-    await stage.heal_and_judge()
+    await stage.heal_and_judge(since=healed_at)
     assert logged(status, "a producer left a transaction open", level="error")
     assert not unwanted_ends(stage)
 

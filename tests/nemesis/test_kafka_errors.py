@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from services.runtime import clock
 from services.runtime.errors import ExitCode
 from tests.faults import mock_cluster as mock
 from tests.faults.mock_cluster import MockCluster
@@ -103,8 +104,9 @@ async def test_while_kafka_refuses_what_is_sent_the_door_says_so_and_the_next_we
     mock_kafka.push_errors(mock.PRODUCE, *[code] * MANY)
     await is_told_to_come_again(stage_of_mock)
     mock_kafka.clear_errors(mock.PRODUCE)
+    healed_at = clock.monotonic()
     await is_taken(stage_of_mock)
-    await stage_of_mock.heal_and_judge()
+    await stage_of_mock.heal_and_judge(since=healed_at)
     assert not unwanted_ends(stage_of_mock)
 
 

@@ -99,5 +99,5 @@ async def test_a_network_that_loses_a_fifth_at_200_kbit_a_second_makes_status_sl
     await stage.heal_and_judge()
     assert not unwanted_ends(stage), status.log()
     assert len(logged(status, "Joined group")) - joined <= 2 + BAD_S / 20, "it does not flap"
-    assert len(logged(status, level="error")) == 0
+    assert len(logged(status, level="error")) <= BAD_S / 20
     assert len(logged(status, level="warning")) < FEW

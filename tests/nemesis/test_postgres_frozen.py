@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 import pytest
 
+from services.runtime import clock
 from tests.faults.freezing import is_frozen
 from tests.faults.own_postgres import OwnPostgres
 from tests.nemesis.postgres_seen import LIMIT_S, counted, goes_on, progress, start
@@ -66,9 +67,10 @@ async def test_an_owner_that_froze_inside_copy_is_ended_by_those_who_wait_for_it
             return await counted(stage, "status", "trackfold_terminated_backends_total") > 0
 
         await eventually(ended, LIMIT_S, what="somebody ended the frozen transaction")
+        healed_at = clock.monotonic()
         await goes_on(stage)
         await eventually(zombie.is_closed, LIMIT_S, what="the frozen owner is cut off")
-    await stage.heal_and_judge()
+    await stage.heal_and_judge(since=healed_at)
     assert not unwanted_ends(stage)
 
 
@@ -87,9 +89,10 @@ async def test_an_owner_that_froze_in_its_transaction_is_cut_off_by_the_server_a
         return "idle-in-transaction timeout" in own_postgres.log_file.read_text()
 
     await eventually(cut_off, LIMIT_S, what="the server's idle limit")
+    healed_at = clock.monotonic()
     await goes_on(own_stage)
     assert await progress(own_stage) > 0
     assert is_frozen(frozen.pid)
     frozen.life.send(signal.SIGCONT)
-    await own_stage.heal_and_judge()
+    await own_stage.heal_and_judge(since=healed_at)
     assert not unwanted_ends(own_stage)

@@ -79,14 +79,14 @@ async def outcomes_in_kafka(stage: Stage) -> frozenset[str]:
 
 
 async def heal_and_judge_what_came_after(stage: Stage, lost_at: float, known: frozenset[str]) -> None:
-    """Wait until every lost order was published again, and judge."""
+    """Wait until every lost order was published again, and judge; the time to recover began when a server was back."""
 
     async def restored() -> bool:
         noticed = any(logged(one, NOTICED) for one in stage.of("status"))
         return noticed and await ask(stage, MARKED) == 0
 
     await eventually(restored, LIMIT_S, what="what the lost future had published is corrected")
-    evidence = await stage.heal()
+    evidence = await stage.heal(since=lost_at)
     after = replace(
         evidence,
         pages=tuple(one for one in evidence.pages if one.at > lost_at),

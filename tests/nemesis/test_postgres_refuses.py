@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 import pytest
 
+from services.runtime import clock
 from tests.faults import freezing
 from tests.faults.own_postgres import OwnPostgres
 from tests.nemesis import lengths
@@ -108,6 +109,7 @@ async def test_a_primary_that_became_read_only_is_waited_for(own_stage: Stage, o
     await lengths.lasts(REFUSES_S)
     assert await freezing.backends(own_stage.source.database_url)
     await own_postgres.setting("default_transaction_read_only", None)
+    healed_at = clock.monotonic()
     await goes_on(own_stage)
-    await own_stage.heal_and_judge()
+    await own_stage.heal_and_judge(since=healed_at)
     assert not unwanted_ends(own_stage)

@@ -108,6 +108,18 @@ async def make_template(server: PostgresServer) -> str:
     return name
 
 
+async def note_compared(url: str) -> None:
+    """Say of a fresh database what a service finds at its start: nothing was published that it does not know (E7)."""
+    from services.runtime import incarnation  # noqa: PLC0415 -- as above
+
+    connection = await asyncpg.connect(url, timeout=10, command_timeout=60)
+    try:
+        for schema in ("status", "notify"):
+            await incarnation.note(connection, schema, await incarnation.read(connection))
+    finally:
+        await connection.close(timeout=5)
+
+
 class _Named:
     def start(self) -> str:
         url = os.environ.get(VARIABLE)

@@ -21,6 +21,7 @@
 - `stage.smtp.mode` is that of the fake provider (`tests/contract/providers.py`).
 - `stage.explained_gaps.add(("status", "carrier.scans.v1", 0))` for records that the test itself removes.
 - `heal_and_judge(but_for={"I8"}, within_s=60)` returns the evidence; `recovery.seconds` in it is the time to recover.
+  A test that looks at more between healing and that notes the moment: `since=clock.monotonic()`.
 """
 
 import asyncio
@@ -152,16 +153,18 @@ class Stage:
         """Wait until all loads are acknowledged; raises what stopped one."""
         await asyncio.gather(*self._running)
 
-    async def heal_and_judge(self, *, but_for: Collection[str] = (), within_s: float = RECOVERY_S) -> Evidence:
+    async def heal_and_judge(
+        self, *, but_for: Collection[str] = (), within_s: float = RECOVERY_S, since: float | None = None
+    ) -> Evidence:
         """Wait until all is quiet again, gather the evidence and let the oracle judge; the fault is healed by now."""
-        evidence = await self.heal(within_s=within_s)
+        evidence = await self.heal(within_s=within_s, since=since)
         findings = oracle.judge(evidence, but_for=but_for)
         assert not findings, oracle.report(findings)
         return evidence
 
-    async def heal(self, *, within_s: float = RECOVERY_S) -> Evidence:
-        """Wait until all is quiet, and gather the evidence; `recovery` says how long it took, from now on."""
-        began = clock.monotonic()
+    async def heal(self, *, within_s: float = RECOVERY_S, since: float | None = None) -> Evidence:
+        """Wait until all is quiet, and gather the evidence; `recovery` says how long it took, from then or now on."""
+        began = clock.monotonic() if since is None else since
         await self.sent()
         recovery = await self._until_quiet(began, within_s)
         if recovery.seconds is not None:
@@ -181,6 +184,7 @@ class Stage:
             expected=expected,
             services=self.services,
             mails=self.mails(),
+            unanswered=sum(self.smtp.handler.met[mode] for mode in providers.WITHOUT_ANSWER),
             offsets=(*watch.offsets, *evidence.offsets),
             explained_gaps=frozenset(self.explained_gaps),
             pages=tuple(watch.pages),
@@ -212,7 +216,7 @@ class Stage:
             took = clock.monotonic() - began
             if not why and later:
                 return Recovery(took, within_s)
-            if took > within_s:
+            if why and took > within_s:
                 return Recovery(None, within_s, why)
             if not why:
                 await quiet.ten_minutes_later(self.source)

@@ -1,11 +1,12 @@
 """The pure parts of the chaos runner: which faults come when, when nothing moves any more, what a run writes down."""
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 
 from services.runtime import failpoints
-from tests.chaos import guarantees, schedule
+from tests.chaos import guarantees, schedule, timeline
 from tests.chaos.kinds import KINDS
 from tests.chaos.schedule import Area, Card
 from tests.chaos.strikes_points import POINTS
@@ -100,6 +101,32 @@ def test_a_run_with_a_finding_or_without_progress_is_not_clean(broken: Outcome) 
     assert Outcome(1, 2).clean
     assert not broken.clean
     assert "FAILED" in "\n".join(broken.lines())
+
+
+def test_a_run_in_which_no_fault_happened_shows_nothing() -> None:
+    nothing = Outcome(1, 20, [Struck(5.0, "deadlocks", missed="none")])
+    assert list(timeline.too_little(nothing, chosen=True)) == ["no fault did happen: the run shows nothing"]
+    assert list(timeline.too_little(Outcome(1, 20, [WELL]), chosen=False)) == []
+
+
+def test_a_long_run_must_have_sixty_faults_of_thirty_kinds_unless_its_kinds_were_chosen() -> None:
+    def run(faults: int, kinds: int, seconds: float = 1200.0) -> Outcome:
+        return Outcome(1, seconds, [replace(WELL, kind=f"kind {n % kinds}") for n in range(faults)])
+
+    (few,) = timeline.too_little(run(59, 59), chosen=False)
+    (same,) = timeline.too_little(run(80, 29), chosen=False)
+    assert few == "59 faults of 59 kinds: a long run must have 60 of 30 at least"
+    assert same.startswith("80 faults of 29 kinds")
+    assert not list(timeline.too_little(run(60, 30), chosen=False))
+    assert not list(timeline.too_little(run(59, 2), chosen=True))
+    assert not list(timeline.too_little(run(10, 10, seconds=1199), chosen=False))
+
+
+def test_a_run_that_stood_still_is_never_written_as_one_without_findings() -> None:
+    stuck = Outcome(1, 1200, [WELL], stuck="stuck: all")
+    assert guarantees.row(stuck).endswith("| **stuck** |")
+    assert guarantees.row(replace(stuck, findings=["I1 x: gone"])).endswith("| **stuck, 1 findings** |")
+    assert guarantees.row(Outcome(1, 1200, [WELL], findings=["a", "b"])).endswith("| **2 findings** |")
 
 
 def test_the_page_has_the_newest_runs_first_each_seed_once_and_keeps_its_rest() -> None:

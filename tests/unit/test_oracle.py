@@ -60,8 +60,12 @@ def dead_letter(topic: str, offset: int, **fields: Any) -> TopicRecord:
     return TopicRecord(DEAD_LETTERS, 0, offset, f"{topic}/0/{offset}".encode(), value)
 
 
-def outcome(state: str) -> TopicRecord:
-    return TopicRecord(OUTCOMES, 0, 0, ORDER.encode(), json.dumps({"notification": "n-1", "outcome": state}).encode())
+def outcome(state: str, n: int = 1) -> TopicRecord:
+    body = {"notification": f"n-{n}", "outcome": state}
+    return TopicRecord(OUTCOMES, 0, n - 1, ORDER.encode(), json.dumps(body).encode())
+
+
+TOMBSTONE = replace(message(2, "delivered", topic=SNAPSHOTS), value=None)
 
 
 def clean() -> Evidence:
@@ -131,6 +135,12 @@ def notification(evidence: Evidence, state: str) -> Evidence:
     return topic(replace(evidence, notifications=(row,)), OUTCOMES, outcome(state))
 
 
+def in_doubt(evidence: Evidence, count: int) -> Evidence:
+    """Give the evidence with so many messages, each of an outcome that nobody knows."""
+    rows = tuple(NotificationRow(f"n-{n}", ORDER, "delivered", "unknown") for n in range(1, count + 1))
+    return topic(replace(evidence, notifications=rows), OUTCOMES, *(outcome("unknown", n + 1) for n in range(count)))
+
+
 def repeated(evidence: Evidence, **changes: Any) -> Evidence:
     """Give the evidence with the first status message once more, otherwise."""
     first = evidence.records(STATUS)[0]
@@ -183,6 +193,7 @@ BREAKS: list[tuple[str, str, Break]] = [
     ("I3", "version 2, the topic at 0", lambda e: topic(topic(e, STATUS), SNAPSHOTS)),
     ("I3", "is not its newest message", lambda e: topic(e, SNAPSHOTS, message(1, "processing", topic=SNAPSHOTS))),
     ("I3", "it has no snapshot", lambda e: topic(e, SNAPSHOTS)),
+    ("I3", "is wiped, and it is neither erased nor purged", lambda e: topic(e, SNAPSHOTS, TOMBSTONE)),
     ("I4", "the provider took it 2 times", lambda e: replace(e, mails=e.mails * 2)),
     ("I4", "got delivered 2 times", lambda e: replace(e, mails=(*e.mails, replace(e.mails[0], message_id="<n-2@x>")))),
     ("I4", "it is still attempting", lambda e: notification(e, "attempting")),
@@ -192,6 +203,7 @@ BREAKS: list[tuple[str, str, Break]] = [
     ("I4", "no row knows it", lambda e: replace(e, notifications=())),
     ("I4", "is nobody's customer", lambda e: replace(e, mails=(replace(e.mails[0], recipient="x@example.com"),))),
     ("I4", "the outcomes topic says None", lambda e: topic(e, OUTCOMES)),
+    ("I4", "20 of 20 messages ended unknown, 18 at most", lambda e: in_doubt(e, 20)),
     ("I5", "went back from 2 to 1", lambda e: replace(e, offsets=e.offsets[::-1])),
     ("I5", "is above the end 2", lambda e: replace(e, offsets=(OffsetRow("status", "g", SCANS, 0, 3),))),
     ("I5", "records 4 to 9 were passed over", lambda e: replace(e, gaps=(GapRow("status", SCANS, 0, 4, 9),))),
@@ -233,6 +245,14 @@ def test_what_was_never_acknowledged_promises_nothing() -> None:
     assert oracle.judge(replace(unsure, counted=unsure.counted[1:]), but_for={"I2"}) == []
 
 
+def test_as_many_messages_may_be_in_doubt_as_crashes_and_a_silent_provider_explain() -> None:
+    doubtful = in_doubt(clean(), 20)
+    crash = ProcessEnd("notify 1 (life 1)", -9, wanted=True)
+    assert oracle.INVARIANTS["I4"](replace(doubtful, unanswered=2)) == []
+    assert oracle.INVARIANTS["I4"](replace(doubtful, ends=(*doubtful.ends, crash))) == []
+    assert len(oracle.INVARIANTS["I4"](replace(doubtful, ends=(*doubtful.ends, crash), unknown_share=0.1))) == 1
+
+
 def test_a_dead_letter_of_an_order_event_holds_a_hash_and_nothing_else() -> None:
     for fields in ({"value_base64": base64.b64encode(PLACED).decode()}, {"detail": f"bad address {BUYER}"}):
         found = oracle.judge(
@@ -251,8 +271,13 @@ def test_what_retention_took_is_no_broken_promise_of_kafka() -> None:
     assert oracle.judge(replace(cut, log_starts={**cut.log_starts, (SCANS, 0): 1})) == []
 
 
-def test_a_tombstone_may_stand_where_the_snapshot_was() -> None:
-    assert oracle.judge(topic(clean(), SNAPSHOTS, replace(message(2, "x", topic=SNAPSHOTS), value=None))) == []
+def test_a_tombstone_may_stand_where_the_snapshot_of_an_order_was_that_the_test_had_purged() -> None:
+    assert oracle.judge(replace(topic(clean(), SNAPSHOTS, TOMBSTONE), purged=frozenset({ORDER}))) == []
+
+
+def test_a_tombstone_may_stand_where_the_snapshot_of_an_erased_order_was() -> None:
+    erased = topic(topic(clean(), SNAPSHOTS, TOMBSTONE), STATUS, message(1, "placed"), message(2, "erased", offset=1))
+    assert oracle.INVARIANTS["I3"](erased) == []
 
 
 def test_without_status_the_scans_of_a_taken_webhook_must_be_on_their_topic() -> None:

@@ -17,10 +17,10 @@ from aiokafka.errors import KafkaError
 from schemas.dead_letters import DEAD_LETTER
 from services.ingest.tools import UsageError
 from services.local.dead_letters.letters import MAX_HELD, TOPIC, Letter, Letters, Place, Wanted
-from services.runtime import delivery
+from services.runtime import delivery, ungrouped
 from services.runtime.delivery import Decision
 from services.runtime.errors import Misconfigured, TrackfoldError, Transient
-from services.runtime.kafka import Record, client_options, record
+from services.runtime.kafka import Record, record
 from services.runtime.settings import KafkaSettings
 from services.runtime.topic_reading import Tell, read_topic
 
@@ -125,9 +125,8 @@ class Originals:
     async def _fetch(self, consumer: AIOKafkaConsumer, where: TopicPartition, place: Place) -> Record | None:
         if where not in consumer.assignment():
             return None
-        first = (await consumer.beginning_offsets([where]))[where]
-        end = (await consumer.end_offsets([where]))[where]
-        if not first <= place.offset < end:
+        starts, ends = await ungrouped.spans(consumer, [where])
+        if not starts[where] <= place.offset < ends[where]:
             return None
         consumer.resume(where)
         consumer.seek(where, place.offset)
@@ -141,16 +140,8 @@ class Originals:
     async def _consumer(self, topic: str) -> AIOKafkaConsumer:
         """Return a consumer of all partitions, all of them paused: nothing is fetched but what is asked for."""
         if topic not in self._consumers:
-            consumer = AIOKafkaConsumer(
-                self._settings.topic(topic),
-                **client_options(self._settings, "dead-letters"),
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                isolation_level="read_committed",
-                fetch_max_wait_ms=self._settings.fetch_max_wait_ms,
-            )
-            self._stack.push_async_callback(consumer.stop)
-            await consumer.start()
+            opening = ungrouped.open_consumer(self._settings, "dead-letters", self._settings.topic(topic))
+            consumer = await self._stack.enter_async_context(opening)
             consumer.pause(*consumer.assignment())
             self._consumers[topic] = consumer
         return self._consumers[topic]

@@ -4,7 +4,6 @@ Dry run unless `--yes`; a reason is always asked for. Who did what and why are r
 """
 
 import asyncio
-import getpass
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from services.local.dead_letters.letters import TOPIC, Letter, Letters, State, W
 from services.local.dead_letters.printing import Found
 from services.local.dead_letters.reading import Original, open_originals, read_letters
 from services.runtime import environment, failpoints
+from services.runtime.authors import who
 from services.runtime.errors import ExitCode
 from services.runtime.kafka import open_producer
 from services.runtime.settings import KafkaSettings, OperatorSettings
@@ -138,10 +138,7 @@ def approval(author: str | None, reason: str | None) -> Approval:
     note = clean_text(reason or "")
     if not note:
         raise UsageError("no_reason", "why? it is kept with the dead letter", hint="give --reason 'in your words'")
-    try:
-        name = clean_text(author if author is not None else getpass.getuser())
-    except (KeyError, OSError):  # a container's user without a name
-        name = ""
+    name = clean_text(who(author))
     if not name:
         raise UsageError("no_author", "who are you? it is kept with the dead letter", hint="give --author NAME")
     return Approval(name, note)

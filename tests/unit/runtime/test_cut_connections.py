@@ -8,7 +8,8 @@ from aiokafka import conn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from services.runtime import kafka
+from services.runtime import cut_connections, kafka
+from services.runtime.settings import KafkaSettings
 
 
 class Closed:
@@ -44,6 +45,7 @@ async def made() -> Any:
 async def test_a_write_to_a_closed_transport_is_a_connection_error_and_closes_it(
     failure: Callable[[str], Exception],
 ) -> None:
+    cut_connections.use()
     connection, writer = await made(), Closed(failure)
     for name, value in {
         "_writer": writer,
@@ -57,5 +59,8 @@ async def test_a_write_to_a_closed_transport_is_a_connection_error_and_closes_it
     assert writer.closed
 
 
-async def test_every_client_gets_such_connections() -> None:
-    assert isinstance(await made(), kafka.CONNECTION)
+async def test_every_client_gets_such_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conn, "AIOKafkaConnection", cut_connections.CutConnection.__base__)
+    assert type(await made()) is not cut_connections.CutConnection
+    kafka.client_options(KafkaSettings(), "test")
+    assert type(await made()) is cut_connections.CutConnection

@@ -33,7 +33,10 @@ def postgres(state: str) -> asyncpg.PostgresError:
 WAIT = [
     *(postgres(state) for state in ("08006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "25006", "25P03")),
     asyncpg.InterfaceError("cannot call Transaction.__aexit__()"),
+    asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
     asyncpg.InvalidCachedStatementError("plan"),
+    asyncpg.OutdatedSchemaCacheError("plan"),
+    asyncpg.TargetServerAttributeNotMatched("no primary among the hosts"),
     ConnectionRefusedError(111, "refused"),
     TimeoutError(),
     kafka.KafkaConnectionError(),
@@ -42,6 +45,7 @@ WAIT = [
     kafka.NotEnoughReplicasError(),
     kafka.UnknownTopicOrPartitionError(),
     kafka.CommitFailedError(),
+    kafka.InvalidTimestampError(),
     Transient("migrations_pending"),
     Conflict("ledger"),
 ]
@@ -54,12 +58,21 @@ DEAD_LETTER = [
 MISCONFIGURED = [
     *(postgres(state) for state in ("42P01", "42501", "28P01", "3D000")),
     asyncpg_base.ClientConfigurationError("dsn"),
+    asyncpg.UnsupportedServerFeatureError("the server is too old"),
+    asyncpg.UnsupportedClientFeatureError("no codec of this type"),
     kafka.TopicAuthorizationFailedError(),
     kafka.SaslAuthenticationFailed(),
     ssl.SSLCertVerificationError("certificate"),
     Misconfigured("link_keys"),
 ]
-UNEXPECTED = [ValueError("what"), KeyError("x"), postgres("XX000"), postgres("25P02"), kafka.IllegalStateError()]
+UNEXPECTED = [
+    *(postgres(state) for state in ("XX000", "25P02")),
+    asyncpg.InternalClientError("got result for unknown protocol state"),
+    asyncpg.ProtocolError("unexpected array dimensions value"),
+    kafka.IllegalStateError(),
+    ValueError("what"),
+    KeyError("x"),
+]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +87,17 @@ UNEXPECTED = [ValueError("what"), KeyError("x"), postgres("XX000"), postgres("25
 )
 def test_every_kind_of_failure_has_its_decision(failure: Exception, decision: Decision) -> None:
     assert decide(failure) is decision
+
+
+def test_every_error_of_asyncpg_itself_has_a_decision_of_its_own() -> None:
+    """A new version may bring new ones: they are to be looked at, not to be waited for because of what they inherit."""
+    known = {type(failure) for failure in (*WAIT, *DEAD_LETTER, *MISCONFIGURED, *UNEXPECTED)}
+    own = {one for base in (asyncpg.InterfaceError, asyncpg.InternalClientError) for one in (base, *_below(base))}
+    assert own <= known
+
+
+def _below(base: type[BaseException]) -> set[type[BaseException]]:
+    return {one for child in base.__subclasses__() for one in (child, *_below(child))}
 
 
 def test_the_words_of_a_foreign_exception_are_never_passed_on() -> None:

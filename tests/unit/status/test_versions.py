@@ -1,5 +1,6 @@
 """Which program may fold: the one whose version the database names (rule E6)."""
 
+import getpass
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from services import cli
 from services.runtime.errors import Exit, ExitCode, Misconfigured, Transient
 from services.runtime.settings import OperatorSettings
 from services.status import versions
-from services.status.versions import MACHINE_VERSION, Active, allow, judge, show
+from services.status.versions import MACHINE_VERSION, Activation, Active, allow, judge, show
 
 
 @pytest.mark.parametrize("active", [None, 2])
@@ -53,20 +54,20 @@ def test_a_version_above_the_programs_own_is_refused_unless_forced() -> None:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
-    """The versions that the command asks the database for; there is none behind it."""
-    found: list[int | None] = []
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Activation | None]:
+    """What the command asks the database for; there is none behind it."""
+    found: list[Activation | None] = []
 
-    async def ask(_: OperatorSettings, version: int | None = None) -> Active:
-        found.append(version)
-        return Active(version, MACHINE_VERSION, None)
+    async def ask(_: OperatorSettings, activation: Activation | None = None) -> Active:
+        found.append(activation)
+        return Active(None if activation is None else activation.version, MACHINE_VERSION, None)
 
     monkeypatch.setattr(versions, "ask", ask)
     return found
 
 
 def test_the_command_refuses_a_version_that_this_program_does_not_have(
-    asked: list[int | None], capsys: pytest.CaptureFixture[str]
+    asked: list[Activation | None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Rule E6: activating 99 would end every process of the installation."""
     assert cli.main(["machine", "activate", "--version", "99"]) == ExitCode.CONFIG
@@ -78,7 +79,7 @@ def test_the_command_refuses_a_version_that_this_program_does_not_have(
 
 
 def test_the_command_warns_where_it_is_forced_and_not_where_it_goes_back(
-    asked: list[int | None], capsys: pytest.CaptureFixture[str]
+    asked: list[Activation | None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["machine", "activate", "--version", "99", "--force", "--json"]) == ExitCode.OK
     said = capsys.readouterr()
@@ -87,4 +88,26 @@ def test_the_command_warns_where_it_is_forced_and_not_where_it_goes_back(
     assert cli.main(["machine", "activate", "--version", "1"]) == ExitCode.OK
     assert cli.main(["machine", "activate"]) == ExitCode.OK
     assert capsys.readouterr().err == ""
-    assert asked == [99, 1, MACHINE_VERSION]
+    assert [one and one.version for one in asked] == [99, 1, MACHINE_VERSION]
+
+
+def test_who_activates_and_why_goes_with_the_version(
+    asked: list[Activation | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["machine", "activate", "--author", "ada", "--reason", "release 7"]) == ExitCode.OK
+    monkeypatch.setattr(getpass, "getuser", lambda: "grace")
+    assert cli.main(["machine", "activate", "--version", "1"]) == ExitCode.OK
+    assert asked == [Activation(MACHINE_VERSION, "ada", "release 7"), Activation(1, "grace", "")]
+
+
+def test_nobody_activates_without_a_name(
+    asked: list[Activation | None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nameless() -> str:
+        raise KeyError
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert cli.main(["machine", "activate"]) == ExitCode.USAGE
+    assert cli.main(["machine", "activate", "--author", " "]) == ExitCode.USAGE
+    assert "--author" in capsys.readouterr().err
+    assert asked == []
