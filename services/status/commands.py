@@ -100,8 +100,8 @@ def machine_activate(
 ) -> None:
     """Let this program's version fold from now on; processes with an older one end with 75 and come back newer.
 
-    Who did it and why is a line on standard error: keep it. Exit code 78: the version is above this program's; --force
-    allows it, where the newer program is ready to start.
+    Who did it and why is written down with it. Exit code 78: the version is above this program's; --force allows it,
+    where the newer program is ready to start.
     """
     from services.runtime.authors import who
     from services.status.versions import MACHINE_VERSION, Activation, allow

@@ -5,21 +5,17 @@ for itself: no version of an order is ever folded by a machine that was not acti
 """
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import asyncpg
-import structlog
 import typer
 
-from services.runtime import delivery, logs, postgres
+from services.runtime import delivery, postgres
 from services.runtime.errors import Exit, ExitCode, Misconfigured, Transient
 from services.runtime.life import Life
 from services.runtime.postgres import Connection, Pool
 from services.runtime.settings import OperatorSettings
-
-log = structlog.stdlib.get_logger("trackfold.status.versions")
 
 #: Raised with every change of the rules that reads a known history differently. 1: the main line; 2: all rules; 3:
 #: pieces and second numbers, silence after the dispatch, reasons in the document; 4: printed order numbers, and more
@@ -28,6 +24,7 @@ MACHINE_VERSION = 5
 WATCH_S: Final = 2.0
 
 READ: Final = "select version, activated_at from status.machine_version"
+LAST: Final = "select author, reason from status.machine_activation order by id desc limit 1"
 # Shared by the batches, taken alone by an activation: it waits for the batches at work, and they are few and short.
 HOLD: Final = "select pg_advisory_xact_lock_shared(hashtext('trackfold machine'))"
 HOLD_ALONE: Final = "select pg_advisory_xact_lock(hashtext('trackfold machine'))"
@@ -36,6 +33,10 @@ ACTIVATE: Final = """
 insert into status.machine_version (version) values ($1)
 on conflict (only_row) do update set version = excluded.version, activated_at = now()
 where machine_version.version <> excluded.version
+"""
+NOTE: Final = """
+insert into status.machine_activation (version, before, author, reason)
+values ($1, (select version from status.machine_version), $2, $3)
 """
 
 
@@ -46,15 +47,18 @@ class Active:
     active: int | None
     program: int
     activated_at: str | None
+    author: str | None = None
+    """Who activated last, and why; None where nobody has yet."""
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """A version that a person makes the active one; the database keeps the version and the time, the log has it all."""
+    """A version that a person makes the active one."""
 
     version: int
     author: str
-    reason: str
+    reason: str = ""
 
 
 def judge(active: int | None, program: int) -> None:
@@ -115,34 +119,27 @@ async def watch(life: Life, pool: Pool) -> None:
 
 
 async def read(connection: Connection) -> Active:
-    """Return the active version and ours."""
-    row = await connection.fetchrow(READ)
+    """Return the active version and ours, and who activated last."""
+    row, last = await connection.fetchrow(READ), await connection.fetchrow(LAST)
     if row is None:
         return Active(None, MACHINE_VERSION, None)
-    return Active(row["version"], MACHINE_VERSION, row["activated_at"].isoformat())
+    author, reason = (last["author"], last["reason"]) if last else (None, None)
+    return Active(row["version"], MACHINE_VERSION, row["activated_at"].isoformat(), author, reason)
 
 
-async def activate(connection: Connection, version: int) -> Active:
+async def activate(connection: Connection, activation: Activation) -> Active:
     """Make a version the active one, after the batches at work; back to an older one as well."""
     async with connection.transaction():
         await connection.execute(HOLD_ALONE)
-        await connection.execute(ACTIVATE, version)
+        await connection.execute(NOTE, activation.version, activation.author, activation.reason)
+        await connection.execute(ACTIVATE, activation.version)
     return await read(connection)
 
 
 async def ask(settings: OperatorSettings, activation: Activation | None = None) -> Active:
     """Do the work of the commands: show, or activate where that is wanted."""
     async with postgres.connect(settings.postgres, "trackfold-machine") as connection:
-        if activation is None:
-            return await read(connection)
-        before = await read(connection)
-        found = await activate(connection, activation.version)
-    logs.configure(settings.log, "trackfold", stream=sys.stderr)
-    log.warning(
-        "machine activated",
-        version=activation.version, before=before.active, author=activation.author, reason=activation.reason,
-    )  # fmt: skip
-    return found
+        return await (read(connection) if activation is None else activate(connection, activation))
 
 
 def show(found: Active, *, as_json: bool) -> None:
@@ -152,4 +149,6 @@ def show(found: Active, *, as_json: bool) -> None:
         return
     since = "" if found.activated_at is None else f" since {found.activated_at}"
     typer.echo(f"active: {found.active if found.active is not None else 'none yet'}{since}")
+    if found.author is not None:
+        typer.echo(f"activated by: {found.author}{f' ({found.reason})' if found.reason else ''}")
     typer.echo(f"this program: {found.program}")

@@ -18,7 +18,7 @@ from services.status.handler import Handler
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
 from services.status.rebuild import Choice, Portion, Publishing
-from services.status.versions import MACHINE_VERSION
+from services.status.versions import MACHINE_VERSION, Activation
 from tests.records import placed, record, scan, shipment
 
 HANDLER = Handler(Outputs({STATUS_TOPIC: 3, SNAPSHOT_TOPIC: 3, DEAD_LETTER_TOPIC: 1}))
@@ -176,11 +176,11 @@ async def test_what_was_restored_is_left_to_the_service(connection: Any) -> None
 
 
 async def test_another_program_than_the_active_one_is_refused(connection: Any) -> None:
-    await versions.activate(connection, MACHINE_VERSION + 1)
+    await versions.activate(connection, Activation(MACHINE_VERSION + 1, "ada"))
     with pytest.raises(Exit) as ended:
         await look(connection)
     assert ended.value.code == 75
-    await versions.activate(connection, MACHINE_VERSION - 1)
+    await versions.activate(connection, Activation(MACHINE_VERSION - 1, "ada"))
     with pytest.raises(Transient, match="machine activate"):
         await look(connection)
 
@@ -189,7 +189,7 @@ async def test_a_program_that_lost_its_turn_while_it_publishes_publishes_no_more
     connection: Any, database: str
 ) -> None:
     await connection.execute(DAMAGE, "main:1001")
-    await versions.activate(connection, MACHINE_VERSION + 1)
+    await versions.activate(connection, Activation(MACHINE_VERSION + 1, "ada"))
     with pytest.raises(Exit):
         await publish(database, ["main:1001"])
     assert (await shown(connection))["state"] == "picking"

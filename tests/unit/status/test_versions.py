@@ -37,8 +37,11 @@ def test_it_is_shown_in_words_and_as_json(capsys: pytest.CaptureFixture[str]) ->
         "active: 1 since 2026-01-01T00:00:00+00:00",
         "this program: 2",
     ]
+    show(Active(1, 2, None, "ada", "release 7"), as_json=False)
+    assert "activated by: ada (release 7)" in capsys.readouterr().out
     show(Active(1, 2, None), as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"active": 1, "program": 2, "activated_at": None}
+    told = {"active": 1, "program": 2, "activated_at": None, "author": None, "reason": None}
+    assert json.loads(capsys.readouterr().out) == told
 
 
 @pytest.mark.parametrize("version", [1, 2])
