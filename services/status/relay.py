@@ -69,11 +69,18 @@ with planned as ({SCHEDULE_REPEATS})
 insert into status.relay_position (topic, part, next_offset, owner) values ($2, $3, 0, $4)
 on conflict (topic, part) do update set owner = excluded.owner, updated_at = now()
 """  # noqa: S608 - a constant of ours
-TAKE_REPEATS: Final = """
-delete from status.snapshot_repeat where order_key in (
+# Put off before they are sent, and not in the transaction of the sends: whoever dies in one leaves them planned, for a
+# repeat can be late as well.
+TAKE_REPEATS: Final = f"""
+update status.snapshot_repeat set due_at = now() + interval '{REPEAT_AFTER}' where order_key in (
     select order_key from status.snapshot_repeat where due_at <= now() order by order_key limit $1
     for update skip locked)
-returning order_key
+returning order_key, due_at
+"""  # noqa: S608 - a constant of ours
+# Only as it was put off here: what was planned anew meanwhile stays.
+END_REPEATS: Final = """
+delete from status.snapshot_repeat as planned using unnest($1::text[], $2::timestamptz[]) as done (order_key, due_at)
+where planned.order_key = done.order_key and planned.due_at = done.due_at
 """
 # Of a closed order that is a tombstone again: it has no message.
 NEWEST: Final = """
@@ -219,22 +226,19 @@ class Relay:
         """Send the newest snapshots once more that are due; the orders stay locked, so none can get newer meanwhile."""
         if self._unplanned:
             await self._schedule_repeats(sorted(self._unplanned))
-        due: Sequence[str] = ()
-        try:
-            async with self.pool.transaction() as connection:
-                due = [row["order_key"] for row in await connection.fetch(TAKE_REPEATS, _REPEATS_AT_ONCE)]
-                if due:
-                    await incarnation.hold(connection, SCHEMA)
-                for row in await connection.fetch(NEWEST, due) if due else ():
-                    key = row["order_key"].encode()
-                    one = Row(0, key, row["value"], _headers(row["headers"]), row["timestamp_ms"])
-                    part = self.outputs.partition(SNAPSHOT_TOPIC, key)
-                    await self._send_batches(connection, SNAPSHOT_TOPIC, part, rows=[one])
-        except Exception:
-            if due:
-                # A repeat can be late as well; then it must be repeated once more.
-                await self._schedule_repeats(due)
-            raise
+        async with self.pool.acquire() as connection:
+            due = {row["order_key"]: row["due_at"] for row in await connection.fetch(TAKE_REPEATS, _REPEATS_AT_ONCE)}
+        if not due:
+            return
+        async with self.pool.transaction() as connection:
+            await incarnation.hold(connection, SCHEMA)
+            for row in await connection.fetch(NEWEST, list(due)):
+                key = row["order_key"].encode()
+                one = Row(0, key, row["value"], _headers(row["headers"]), row["timestamp_ms"])
+                await self._send_batches(
+                    connection, SNAPSHOT_TOPIC, self.outputs.partition(SNAPSHOT_TOPIC, key), rows=[one]
+                )
+            await connection.execute(END_REPEATS, list(due), list(due.values()))
 
 
 async def _read(connection: Connection, topic: str, part: int, *, limit: int) -> list[Row]:

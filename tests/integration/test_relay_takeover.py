@@ -79,6 +79,18 @@ async def test_a_relay_that_dies_between_taking_over_and_its_first_send_stops_no
     assert await stage.value("select owner from status.relay_position") == staying.name
 
 
+async def test_a_repeat_whose_relay_died_on_it_is_repeated_once_more_ten_minutes_later(
+    stage: Stage, far: Stage, kafka_wire: Proxy
+) -> None:
+    dying = far.relay()
+    await stage.commit(*STORY)
+    await dying.relay_once()
+    await stage.execute("update status.snapshot_repeat set due_at = now()")
+    await send_and_die(dying.relay_once(), kafka_wire)
+    await kafka_wire.heal()
+    assert await stage.value(PLANNED) == 1
+
+
 async def die_on_a_first_send(stage: Stage, far: Stage, wire: Proxy) -> None:
     """Let a relay take over and die on its send, which arrives behind that of the one before it; repeat what is due."""
     staying, dying = stage.relay(), far.relay()
