@@ -1,46 +1,36 @@
-"""Kafka wiring in one place: every option that keeps FastStream and aiokafka from losing messages is set here.
+"""Clients of Kafka in one place: addresses, TLS, accounts and limits, producers, records as they lie there.
 
-Raw parser, manual acknowledgement, no replies, earliest, read_committed, no auto-created topics, acks=all without
-idempotence (rule E14). Handlers get `Record`s; what is done with them is `consume.py`'s business.
+Producers have acks=all without idempotence (rule E14). What subscribes is in `subscribing.py`.
 """
 
 import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
-from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import RecordMetadata
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
-from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
-from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from services.runtime import clock, cut_connections, metrics
 from services.runtime.errors import Exit, ExitCode, Misconfigured
-from services.runtime.life import Life
-from services.runtime.polling import OnPoll, PollingConsumer, Recover
 from services.runtime.settings import KafkaSettings
 
+if TYPE_CHECKING:
+    from services.runtime.life import Life
+
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
-_POLL_MS: Final = 25
 _JOIN_MARGIN_MS: Final = 10_000
-_DAY_MS: Final = 24 * 60 * 60 * 1000
 _PROBE_S: Final = 2.0
 _PROBE_LIMIT_S: Final = 5.0
 #: A client gives up on a broker that hangs after two of these: one for what it has asked, one for a new connection.
 _HANGING_TRIES: Final = 2
-
-Handler = Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,53 +91,15 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
     return context
 
 
-class _Broker(KafkaBroker):
-    """FastStream's broker, building our consumer with our options; it has no producer that could reply anywhere."""
-
-    def __init__(
-        self, options: Mapping[str, Any], *, on_poll: OnPoll, recover: Recover, graceful_timeout_s: float
-    ) -> None:
-        super().__init__(
-            list(options["bootstrap_servers"]),
-            client_id=options["client_id"],
-            consumer_only=True,
-            allow_auto_create_topics=False,
-            acks="all",
-            apply_types=False,
-            graceful_timeout=graceful_timeout_s,
-            logger=None,
-        )
-        self._build = partial(PollingConsumer, **options, on_poll=on_poll, recover=recover)
-
-    async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
-        await super()._connect()
-
-        def build(**subscriber_options: Any) -> AIOKafkaConsumer:
-            return self._build(**{**subscriber_options, "client_id": self._build.keywords["client_id"]})
-
-        self.config.broker_config.builder = build
-        return build
-
-
-def make_broker(
-    settings: KafkaSettings, name: str, *, on_poll: OnPoll, recover: Recover, graceful_timeout_s: float
-) -> KafkaBroker:
-    """Return a FastStream broker that only consumes.
-
-    `on_poll` hears of every poll and every error of one; after an error `recover` goes back to what is done for sure.
-    """
-    options = client_options(settings, name) | {"request_timeout_ms": _consumer_timeout_ms(settings)}
-    return _Broker(options, on_poll=on_poll, recover=recover, graceful_timeout_s=graceful_timeout_s)
-
-
-def _consumer_timeout_ms(settings: KafkaSettings) -> int:
+def consumer_timeout_ms(settings: KafkaSettings) -> int:
+    """Return how long a consumer waits for an answer."""
     # A join is answered when the last dead member has expired: given up earlier, it leaves dead members of its own.
     return max(settings.request_timeout_ms, settings.session_timeout_ms + _JOIN_MARGIN_MS)
 
 
 def consumer_hangs_s(settings: KafkaSettings) -> float:
     """Return for how long a consumer may get no answer though others do, and mend itself nevertheless."""
-    return _HANGING_TRIES * _consumer_timeout_ms(settings) / 1000
+    return _HANGING_TRIES * consumer_timeout_ms(settings) / 1000
 
 
 async def missing_topics(settings: KafkaSettings, name: str, topics: Sequence[str]) -> list[str]:
@@ -159,53 +111,6 @@ async def missing_topics(settings: KafkaSettings, name: str, topics: Sequence[st
     finally:
         await admin.close()
     return [wire for wire in map(settings.topic, topics) if wire not in known]
-
-
-def subscribe(
-    broker: KafkaBroker,
-    settings: KafkaSettings,
-    *,
-    topics: Sequence[str],
-    group: str,
-    handler: Handler,
-    listener: ConsumerRebalanceListener | None = None,
-    max_records: int | None = None,
-) -> BatchSubscriber:
-    """Subscribe the handler to whole polled batches of raw records; names are the contract's.
-
-    The handler must not raise: FastStream would log it and go on behind the batch.
-    """
-    subscriber = broker.subscriber(
-        *(settings.topic(topic) for topic in topics),
-        batch=True,
-        group_id=settings.group(group),
-        ack_policy=AckPolicy.MANUAL,
-        no_reply=True,
-        parser=_parse,
-        decoder=_decode,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        batch_timeout_ms=_POLL_MS,
-        max_records=max_records or settings.max_poll_records,
-        fetch_max_wait_ms=settings.fetch_max_wait_ms,
-        session_timeout_ms=settings.session_timeout_ms,
-        heartbeat_interval_ms=min(3_000, settings.session_timeout_ms // 3),
-        rebalance_timeout_ms=settings.session_timeout_ms,
-        # Waiting for Postgres in a handler is no reason to leave the group; the watchdog looks for real standstill.
-        max_poll_interval_ms=_DAY_MS,
-        listener=listener,
-    )
-    subscriber(handler)
-    return subscriber
-
-
-async def _parse(raw: "tuple[ConsumerRecord[bytes, bytes], ...]") -> KafkaMessage:
-    # FastStream's own parser decodes headers as UTF-8 and stops at the first that is not, and reads `reply_to`.
-    return KafkaMessage(body=b"", raw_message=raw, headers={}, reply_to="", correlation_id="", consumer=FAKE_CONSUMER)
-
-
-async def _decode(message: KafkaMessage) -> object:
-    return message.raw_message
 
 
 def make_producer(settings: KafkaSettings, name: str, **options: Any) -> AIOKafkaProducer:
@@ -251,7 +156,7 @@ async def send(
     return done
 
 
-async def watch(life: Life, producer: AIOKafkaProducer) -> None:
+async def watch(life: "Life", producer: AIOKafkaProducer) -> None:
     """Keep `/readyz` honest about Kafka; a loop for `life.spawn("kafka", ...)`.
 
     Raises Exit (70) where the producer will never hear of brokers and leaders again: aiokafka asks only the brokers it

@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from services.runtime import delivery, kafka, log_reading, metrics
+from services.runtime import delivery, kafka, log_reading, metrics, subscribing
 from services.runtime.delivery import Decision
 from services.runtime.errors import ExitCode, Stopping, Transient
 from services.runtime.kafka import Record
@@ -75,14 +75,14 @@ class Reader:
         if missing:
             text = f"missing in Kafka, or not ours to see: {', '.join(missing)}"
             raise Transient("topics_missing", text, hint="trackfold topics apply")
-        broker = kafka.make_broker(
+        broker = subscribing.make_broker(
             self._settings,
             self.name,
             on_poll=self._on_poll,
             recover=self._recover,
             graceful_timeout_s=self._life.settings.process.drain_s,
         )
-        self._subscriber = kafka.subscribe(
+        self._subscriber = subscribing.subscribe(
             broker,
             self._settings,
             topics=self._topics,

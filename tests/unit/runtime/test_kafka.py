@@ -9,7 +9,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError,
 from faststream import AckPolicy
 from pydantic import SecretStr
 
-from services.runtime import kafka, reader
+from services.runtime import kafka, reader, subscribing
 from services.runtime.errors import Misconfigured
 from services.runtime.life import Life
 from services.runtime.plain_consume import PlainConsumer
@@ -46,8 +46,8 @@ def test_unusable_tls_files_are_a_misconfiguration(tmp_path: Path) -> None:
 
 async def test_a_subscriber_has_every_option_that_keeps_messages_from_being_lost() -> None:
     settings = KafkaSettings(topic_prefix="eu.", session_timeout_ms=30_000)
-    broker = kafka.make_broker(settings, "x", on_poll=lambda _: None, recover=nothing, graceful_timeout_s=7)
-    subscriber = kafka.subscribe(broker, settings, topics=("inbox.v1",), group="trackfold.x.y", handler=nothing)
+    broker = subscribing.make_broker(settings, "x", on_poll=lambda _: None, recover=nothing, graceful_timeout_s=7)
+    subscriber = subscribing.subscribe(broker, settings, topics=("inbox.v1",), group="trackfold.x.y", handler=nothing)
     assert subscriber.ack_policy is AckPolicy.MANUAL
     assert subscriber._no_reply  # noqa: SLF001 - FastStream has no public word for it
     assert subscriber.topic_names == ["eu.inbox.v1"]
@@ -74,7 +74,7 @@ async def test_a_subscriber_has_every_option_that_keeps_messages_from_being_lost
 
 async def test_a_consumer_waits_for_a_join_longer_than_a_dead_member_can_delay_it() -> None:
     settings = KafkaSettings(session_timeout_ms=60_000, request_timeout_ms=5_000)
-    broker = kafka.make_broker(settings, "x", on_poll=lambda _: None, recover=nothing, graceful_timeout_s=7)
+    broker = subscribing.make_broker(settings, "x", on_poll=lambda _: None, recover=nothing, graceful_timeout_s=7)
     build = await broker.connect()
     consumer = build(group_id="g")
     assert consumer._request_timeout_ms > 60_000  # noqa: SLF001 - aiokafka has no public word for it

@@ -8,7 +8,7 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 #: The one place where FastStream's subscribers and brokers are made.
-WIRING: Final = "services/runtime/kafka.py"
+WIRING: Final = "services/runtime/subscribing.py"
 #: What FastStream offers to publish a handler's answer, by name.
 PUBLISHERS: Final = {"publisher", "publish", "request", "publish_batch"}
 
