@@ -40,10 +40,11 @@ async def run(wanted: Wanted, folder: Path, say: Callable[[str], None]) -> Outco
     outcome = Outcome(wanted.seed, wanted.seconds)
     evidence: Evidence | None = None
     try:
-        async with asyncio.timeout(wanted.seconds + BESIDE_S), open_world(folder, say) as world:
+        async with asyncio.timeout(wanted.seconds + BESIDE_S) as limit, open_world(folder, say) as world:
             nemesis = Nemesis(world, wanted.seed, say, wanted.only, outcome.faults, outcome.findings)
             try:
                 await world.start_all()
+                await world.stage.start_watch()  # before the first fault: it may be one of the database
                 say(f"seed {wanted.seed}: {len(world.stage.members)} processes on {len(world.brokers.nodes)} brokers")
                 await _under_fire(world, nemesis, wanted)
                 evidence = await _quiet(world, say)
@@ -53,6 +54,8 @@ async def run(wanted: Wanted, folder: Path, say: Callable[[str], None]) -> Outco
     except (StuckError, AssertionError) as error:  # the second: a load that nobody takes, nothing that can be read
         outcome.stuck = str(error)
     except TimeoutError:
+        if not limit.expired():
+            raise
         outcome.stuck = f"stuck: the run did not end {BESIDE_S:.0f} s after its faults"
     if evidence is not None:
         say("the oracle judges")

@@ -20,7 +20,7 @@ from tests.waiting import eventually
 SEED: Final = 20
 SECONDS: Final = 100
 #: Faults that a slow machine strikes in that time, at the least.
-FAULTS: Final = 8
+FAULTS: Final = 4
 LIMIT_S: Final = SECONDS + 300
 END_S: Final = 90.0
 ROOT: Final = Path(__file__).parents[2]

@@ -120,7 +120,7 @@ class Stage:
     ) -> Load:
         """Note the baseline and start to send beside the test; with ingest a third of the orders by webhook."""
         plan.setdefault("webhook_share", 1 / 3 if "ingest" in self.services else 0.0)
-        await self._start_watch()
+        await self.start_watch()
         doors = [member.http_url for member in self.of("ingest")]
         load = Load(
             make_plan(seed, orders=orders, **plan),
@@ -246,7 +246,8 @@ class Stage:
             self._watch = Watch(self.source.database_url, self.source.prefix, self.members, self._orders)
         return self._watch
 
-    async def _start_watch(self) -> None:
+    async def start_watch(self) -> None:
+        """Note the baseline and watch from now on; the first load does it by itself."""
         if self._watch is None:
             watch = self._watched()
             await watch.note_held("baseline")
