@@ -126,7 +126,7 @@ async def test_a_picture_that_takes_too_long_is_dropped_and_never_sent_back(monk
     monkeypatch.setattr(taking, "clean", slow)
     body, attachments = body_with(text_of(jpeg()), text_of(png()))
     try:
-        taken = await take(InMemory(), body, attachments, timeout_s=0.2, before_closing=go.set)
+        taken = await take(InMemory(), body, attachments, timeout_s=1, before_closing=go.set)
     finally:
         go.set()
     assert json.loads(taken) == {"number": "1Z1", "photo0": "proof:none", "photo1": "proof:none", "code": "KB"}
@@ -142,7 +142,7 @@ async def test_a_decoder_that_is_busy_means_that_the_sender_repeats(monkeypatch:
     monkeypatch.setattr(taking, "clean", slow)
     body, attachments = body_with(text_of(jpeg()))
     with ThreadPoolExecutor(taking.DECODERS) as decoders:
-        taker = Taker(InMemory(), ProofSection(timeout_s=0.1), decoders)
+        taker = Taker(InMemory(), ProofSection(timeout_s=1), decoders)
         try:
             stuck = [await taker.take(body, attachments) for _ in range(taking.DECODERS)]
             assert all(b"proof:none" in one for one in stuck)
