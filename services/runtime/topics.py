@@ -114,9 +114,11 @@ def weaknesses(existing: Existing, settings: KafkaSettings) -> tuple[str, ...]:
 
 async def weaknesses_of(settings: KafkaSettings, topic: str) -> tuple[str, ...]:
     """Ask Kafka the same of one topic, by its name in the contract; one that is not there has none yet."""
+    wire = settings.topic(topic)
     async with _admin(settings) as admin:
-        existing = (await _existing(admin, [settings.topic(topic)])).get(settings.topic(topic))
-    return weaknesses(existing, settings) if existing else ()
+        # Listed first: a broker may make a topic that somebody asks for by name.
+        found = await _existing(admin, [wire]) if wire in await admin.list_topics() else {}
+    return weaknesses(found[wire], settings) if wire in found else ()
 
 
 async def apply(settings: KafkaSettings) -> list[Step]:

@@ -173,7 +173,7 @@ async def test_beside_a_broker_that_is_not_believed_the_databases_name_is_noted_
 ) -> None:
     """Or a name of a run beside another broker would hold sender and handler for ever."""
     desk = Desk(pool, database, FakeChannel())
-    await desk.execute("insert into notify.incarnation (name) values ('of another run')")
+    await desk.execute("update notify.incarnation set name = 'of another run'")
     settings = KafkaSettings(bootstrap_servers=("127.0.0.1:1",), trust_log_ends=False)
     task = asyncio.ensure_future(begin(desk.life, settings, pool))
 
