@@ -59,7 +59,7 @@ class Watch:
             order = orders[(turn + n) % len(orders)]
             at = clock.monotonic()
             try:
-                url = f"{member.life.http_url}/v1/orders/{order.replace(':', '/')}"
+                url = f"{member.http_url}/v1/orders/{order.replace(':', '/')}"
                 answer = await client.get(url, headers={"Authorization": f"Bearer {API_KEY}"})
             except AWAY:
                 continue
