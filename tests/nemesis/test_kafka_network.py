@@ -1,7 +1,7 @@
 """The wire to Kafka: answers that are lost, one direction that is silent, breaks again and again, and slowness."""
 
 import asyncio
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pytest
 
@@ -25,12 +25,12 @@ CONNECTIONS_A_BREAK: Final = 60
 HALF_A_TURN_S: Final = 0.15
 
 
-async def all_by_way_of(stage: Stage, wire: Proxy, *, database: str = "") -> None:
+async def all_by_way_of(stage: Stage, wire: Proxy, *, database: str = "", **overrides: Any) -> None:
     """Start one of each service behind the wire; `database` is the URL of a database behind another one."""
     url = database or stage.source.database_url
     services = ("ingest", "status", "notify")
     await asyncio.gather(
-        *(stage.start(name, KAFKA_BOOTSTRAP_SERVERS=wire.bootstrap, DATABASE_URL=url) for name in services)
+        *(stage.start(name, KAFKA_BOOTSTRAP_SERVERS=wire.bootstrap, DATABASE_URL=url, **overrides) for name in services)
     )
 
 
@@ -114,7 +114,9 @@ async def test_connections_that_stall_and_break_again_and_again_are_opened_again
 async def test_a_slow_wire_to_kafka_and_postgres_costs_time_and_no_rebalance(
     stage: Stage, kafka_wire: Proxy, postgres_wire: Proxy
 ) -> None:
-    await all_by_way_of(stage, kafka_wire, database=through(stage.source.database_url, postgres_wire))
+    database = through(stage.source.database_url, postgres_wire)
+    # Every limit of a test is small, and a slow wire is not: a batch has some forty turns of it.
+    await all_by_way_of(stage, kafka_wire, database=database, TRACKFOLD_PROCESS__WATCHDOG_S="40")
     load = await stage.begin(seed=315, orders=30, per_second=30, limit_s=120 + SLOW_S)
     await stage.half()
     joined = joins(stage)
