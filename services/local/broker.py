@@ -10,7 +10,8 @@ import os
 import shutil
 from pathlib import Path
 
-from services.local.child import Child, ChildFailedError, free_port, listens
+from services.local.child import Child, ChildFailedError, listens
+from services.local.ports import free_port
 from services.local.scratch import Scratch
 
 START_LIMIT_S = 20

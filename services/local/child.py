@@ -4,10 +4,8 @@ Used for the embedded database and broker and by the tests; start from the main 
 with the thread that made it. Never searches for processes by name.
 """
 
-import contextlib
 import ctypes
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -20,7 +18,6 @@ from typing import Self
 
 POLL_S = 0.02
 _PR_SET_PDEATHSIG = 1
-_PORTS = range(20_000, 32_000)
 
 
 class ChildFailedError(RuntimeError):
@@ -96,19 +93,6 @@ class Child:
     def tail(self, lines: int = 30) -> str:
         """Give the last lines of its output."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-
-def free_port() -> int:
-    """Give a TCP port that nobody uses now.
-
-    It lies below the range that outgoing connections take theirs from; otherwise one of those could be in the way by
-    the time that a server starts.
-    """
-    while True:
-        port = secrets.choice(_PORTS)  # no seeded chance: tests that run side by side would all draw the same
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def listens(port: int) -> bool:

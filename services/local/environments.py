@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.local.child import free_port, listens
+from services.local.child import listens
+from services.local.ports import free_port
 
 HOST: Final = "127.0.0.1"
 SERVICES: Final = ("ingest", "status", "notify")

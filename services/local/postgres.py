@@ -17,7 +17,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.local.child import Account, Child, ChildFailedError, free_port
+from services.local.child import Account, Child, ChildFailedError
+from services.local.ports import free_port
 from services.local.scratch import Scratch
 
 START_LIMIT_S = 60

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from services.local.child import free_port
+from services.local.ports import free_port
 from tests.faults import brokers
 from tests.faults.brokers import Brokers
 from tests.faults.own_postgres import OwnPostgres

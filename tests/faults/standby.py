@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from services.local.child import free_port
+from services.local.ports import free_port
 from services.local.postgres import _home
 from tests.faults.own_postgres import OwnPostgres, _copy
 from tests.faults.proxy import Proxy, address_of, proxy

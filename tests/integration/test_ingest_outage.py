@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from services.local.broker import EmbeddedBroker
-from services.local.child import free_port
+from services.local.ports import free_port
 from tests.integration.test_ingest import GROWN, SETTINGS, post
 from tests.stack.processes import Process, Processes, base_environment
 from tests.waiting import eventually

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from services.local.broker import EmbeddedBroker
-from services.local.child import Child, ChildFailedError, free_port, listens
+from services.local.child import Child, ChildFailedError, listens
 from services.local.postgres import EmbeddedPostgres
 from services.local.scratch import sweep
 from tests.waiting import eventually
@@ -86,7 +86,3 @@ def test_a_child_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) 
     child.wait_ready(lambda: "deaf" in child.tail(), limit_s=20)
 
     assert child.stop(grace_s=0.1) == -signal.SIGKILL
-
-
-def test_a_free_port_is_free() -> None:
-    assert not listens(free_port())

@@ -11,7 +11,8 @@ import asyncpg
 import httpx2
 import pytest
 
-from services.local.child import Child, free_port
+from services.local.child import Child
+from services.local.ports import free_port
 from tests.integration.runtime_consuming import DDL, GROUP, TOPIC
 from tests.stack import topics
 from tests.stack.kafka import Kafka

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.local.child import Child, free_port, listens
+from services.local.child import Child, listens
+from services.local.ports import free_port
 from services.local.scratch import Scratch
 from tests.stack import artifacts
 

@@ -5,7 +5,7 @@ import gc
 import warnings
 from typing import Any
 
-from services.local.child import free_port
+from services.local.ports import free_port
 from tests.stack import apache, artifacts
 
 KAFKA_IMAGE = f"apache/kafka:{artifacts.version()}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.local.broker import EmbeddedBroker
-from services.local.child import free_port
+from services.local.ports import free_port
 from tests.stack import apache, capabilities, containers
 from tests.stack.unavailable import UnavailableError
 

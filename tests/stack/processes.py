@@ -11,11 +11,13 @@ from pathlib import Path
 
 import httpx2
 
-from services.local.child import Child, ChildFailedError, free_port
+from services.local.child import Child, ChildFailedError
+from services.local.ports import free_port
 
 READY_LIMIT_S = 30.0
 STOP_LIMIT_S = 30.0
 POLL_S = 0.05
+PORT_SETTINGS = ("TRACKFOLD_ADMIN__PORT", "TRACKFOLD_HTTP__PORT")
 # What a process needs of the machine; nothing else of the caller's environment may change what a test sees.
 INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "SSL_CERT_FILE", "COVERAGE_PROCESS_START")
 
@@ -127,8 +129,7 @@ class Processes:
         `wait_ready=False` gives it back at once, for processes that are expected to die on the way. `under` is a
         command that runs ours in its place, such as `prlimit --nofile=64`: the process id stays ours.
         """
-        ports = {"TRACKFOLD_ADMIN__PORT": str(free_port()), "TRACKFOLD_HTTP__PORT": str(free_port())}
-        env = ports | dict(env)
+        env = {name: str(free_port()) for name in PORT_SETTINGS if name not in env} | dict(env)
         name = f"{service}-{len(self._started) + 1}"
         child = Child.start(
             name,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from services.local.child import free_port
+from services.local.ports import free_port
 from services.runtime import clock
 from tests.oracle_evidence import ProcessEnd, ProcessNow
-from tests.stack.processes import Process, Processes
+from tests.stack.processes import PORT_SETTINGS, Process, Processes
 
 LOOK_S: Final = 0.05
 FIRST_PAUSE_S: Final = 0.2
@@ -126,7 +126,7 @@ class Supervisor:
     ) -> Member:
         """Make a member with ports of its own, not started yet."""
         number = sum(one.service == service for one in self.members) + 1
-        ports = {"TRACKFOLD_ADMIN__PORT": str(free_port()), "TRACKFOLD_HTTP__PORT": str(free_port())}
+        ports = {name: str(free_port()) for name in PORT_SETTINGS}
         member = Member(f"{service} {number}", service, {**ports, **env}, once, self._processes, under)
         self.members.append(member)
         return member
