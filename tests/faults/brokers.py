@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 
-from services.local.child import free_port
+from services.local.ports import free_port
 from tests.faults import quorum
 from tests.stack import apache, capabilities, topics
 from tests.stack.kafka import Kafka
@@ -150,8 +150,14 @@ class Brokers:
         return all(part["leader"] > 0 and set(part["isr"]) == set(part["replicas"]) for part in found)
 
     async def _partition(self, topic: str, partition: int) -> Mapping[str, Any]:
-        async with topics.admin(self._seen_by_the_well()) as client:
-            (described,) = await client.describe_topics([topic])
+        async def asked() -> Any:
+            try:
+                async with topics.admin(self._seen_by_the_well()) as client:
+                    return (await client.describe_topics([topic]))[0]
+            except KafkaError:  # the one that is asked is still on its way back
+                return None
+
+        described = await eventually(asked, poll_s=0.2, what=f"a broker that tells of {topic}")
         for part in described["partitions"]:
             if part["partition"] == partition:
                 found: Mapping[str, Any] = part

@@ -1,7 +1,8 @@
 """Every capability of tests/stack/capabilities.py, proved where the broker of this run claims to have it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from aiokafka.admin import NewPartitions, RecordsToDelete
 from aiokafka.errors import TopicAuthorizationFailedError
 from confluent_kafka import admin as confluent
 
+from services.runtime import membership
 from tests.stack import apache, topics
 from tests.stack.kafka import Kafka
 from tests.waiting import eventually
@@ -77,6 +79,34 @@ async def test_the_end_of_a_log_is_told_rightly(kafka: Kafka, prefix: str) -> No
         assert await reader.end_offsets([part]) == {part: 133}
     finally:
         await reader.stop()
+
+
+@pytest.mark.needs("groups")
+async def test_a_group_deals_anew_for_a_member_that_joins_and_tells_who_owns_what(kafka: Kafka, prefix: str) -> None:
+    topic, group = await topics.create(kafka, f"{prefix}dealt", partitions=2), f"{prefix}members"
+    async with _member(kafka, topic, group) as first:
+
+        def owns(count: int) -> bool:
+            return len(first.assignment()) == count
+
+        async def told() -> bool:
+            async with topics.admin(kafka) as client:
+                return [bool(one) for one in (await membership.assignments(client, [group]))[group]] == [True]
+
+        await eventually(lambda: owns(2), 40)
+        await eventually(told, 40)
+        async with _member(kafka, topic, group):
+            await eventually(lambda: owns(1), 40)
+
+
+@asynccontextmanager
+async def _member(kafka: Kafka, topic: str, group: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap_servers, group_id=group)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 @pytest.mark.needs("idempotence")

@@ -1,5 +1,6 @@
 """Ingest as a real process on a real Kafka: what it answers, what it keeps, and what it makes of it."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -122,7 +123,8 @@ async def test_killed_while_normalising_nothing_is_lost_and_repeats_are_the_same
     pipeline: Pipeline, point: str
 ) -> None:
     dying = await begin(pipeline, TRACKFOLD_FAILPOINTS=f"{point}:kill")
-    assert (await post(dying, GROWN[4])).status_code == 202
+    with contextlib.suppress(httpx2.RemoteProtocolError):  # it may die before the sender has its answer
+        assert (await post(dying, GROWN[4])).status_code == 202
     await dying.wait()
     await begin(pipeline)
     repeats = 2 if point == "normalise.before_commit" else 1

@@ -125,6 +125,7 @@ async def test_a_poll_that_fails_loses_no_record_of_any_partition(on: Plain) -> 
         await eventually(all_there)
 
 
+@pytest.mark.needs("groups")
 async def test_what_was_done_before_a_rebalance_says_nothing_after_it(on: Plain) -> None:
     """Others may have worked on in between: what Kafka has committed counts."""
     await on.bench.send(*TEN)

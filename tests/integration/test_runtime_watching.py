@@ -265,6 +265,7 @@ async def test_a_transaction_that_hangs_is_told_and_its_reader_is_not_blamed(
     assert on.life.ended is None
 
 
+@pytest.mark.needs("groups")
 async def test_partitions_that_nobody_owns_are_counted(on: Bench) -> None:
     assert await unowned(on.settings) == 2
     await on.life.consume(on.consumer())

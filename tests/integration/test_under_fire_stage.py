@@ -5,6 +5,7 @@ import signal
 from collections.abc import Collection
 
 import asyncpg
+import pytest
 
 from services.runtime import clock
 from tests import oracle
@@ -18,6 +19,7 @@ from tests.waiting import eventually
 SIGKILLED = -signal.SIGKILL
 
 
+@pytest.mark.needs("end_offsets")  # the oracle reads to the ends
 async def test_a_quiet_run_of_all_services_is_clean_and_all_of_it_was_looked_at(stage: Stage) -> None:
     await stage.start_all()
     await stage.begin(seed=1, orders=22, poison_share=0.1)
@@ -34,6 +36,7 @@ async def test_a_quiet_run_of_all_services_is_clean_and_all_of_it_was_looked_at(
     assert evidence.recovery.seconds is not None
 
 
+@pytest.mark.needs("end_offsets")
 async def test_killed_processes_are_started_again_and_the_end_is_the_same(stage: Stage) -> None:
     doomed = await stage.start("status", once={"TRACKFOLD_FAILPOINTS": "consume.after_commit:kill"})
     notifier = await stage.start("notify", once={"TRACKFOLD_FAILPOINTS": "notify.after_call:kill"})

@@ -97,7 +97,9 @@ async def test_a_notifier_frozen_before_its_call_beyond_its_lease_never_tells_a_
     evidence = await stage.heal_and_judge()
     (row,) = (one for one in evidence.notifications if one.id == str(lost))
     told = sum(row.id in mail.message_id for mail in evidence.mails)
-    assert (row.state, told) in {("unknown", 0), ("unknown", 1), ("accepted", 1)}, "it says what is known of it by now"
+    # Of those that froze before they looked at their order: looked at again, newer news may have taken its place.
+    known = {("unknown", 0), ("unknown", 1), ("accepted", 1), ("suppressed", 0)}
+    assert (row.state, told) in known, "it says what is known of it by now"
     assert len(logged(zombie, level="error")) < FEW
 
 

@@ -10,6 +10,7 @@ CAPABILITIES = {
     "replicas": "three brokers, of which one may die",
     "acl": "a principal can be refused a topic",
     "end_offsets": "the answer to 'latest offset' is right",
+    "groups": "a group is dealt anew when a member joins, and tells who owns what",
     "idempotence": "enable_idempotence=True works",
 }
 

@@ -1,17 +1,51 @@
 """What the benchmarks promise, as far as a ratio inside one run can promise it."""
 
 import json
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
 
 import pytest
 
 from benchmarks import fold
+from services.status import folding
 from services.status.folding import Folding
 
 
-def test_folding_one_event_into_a_known_state_costs_at_most_one_and_a_half_times_its_reading() -> None:
-    cost = fold.measure(parcels=60, rounds=21)
-    assert cost.take_to_validate <= 1.5
+#: Calls of Python functions that folding one event into a known state makes: 37 where a scan moves the parcel.
+MOST_CALLS: Final = 40
+
+
+def test_folding_one_event_into_a_known_state_costs_little_beside_its_reading() -> None:
+    # It is 1.3 to 1.5 by how the names of a process happen to lie in memory (decision 0013); others on the
+    # machine can only make it look dearer. The next test counts, and so can be narrow.
+    cost = min((fold.measure(parcels=60, rounds=21) for _ in range(4)), key=lambda one: one.take_to_validate)
+    assert cost.take_to_validate <= 2
     assert cost.whole_to_take > 2, "a known state is worth having"
+
+
+def test_folding_one_event_into_a_known_state_makes_few_calls() -> None:
+    (life,) = fold.lives(1)
+    known = folding.begin(life[:1], zone="Europe/London")
+    assert max(_calls(lambda scan=scan: known.take(scan)) for scan in life[1:]) <= MOST_CALLS
+
+
+def _calls(work: Callable[[], bool]) -> int:
+    """Count the calls of Python functions that some work makes."""
+    called: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            called.append(frame.f_code.co_qualname)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        assert work()
+    finally:
+        sys.setprofile(before)
+    return len(called) - 1  # without the work itself
 
 
 def test_a_known_state_that_refuses_newer_scans_has_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
