@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from services.runtime.rate_option import RECORDS, RecordRate
+
 app = typer.Typer(help="Take in webhooks and turn them into scans.", no_args_is_help=True)
 carriers = typer.Typer(help="Providers, and what their bodies say.", no_args_is_help=True)
 webhooks = typer.Typer(help="Sign, send and verify webhooks.", no_args_is_help=True)
@@ -175,6 +177,7 @@ def import_orders(
     shop: Shop = "main",
     time_zone: TimeZone = None,
     from_line: FromLine = 1,
+    rate: RecordRate = RECORDS,
     json: Json = False,
 ) -> None:
     """Check a file of orders row by row, then publish them; exit code 1 when a row is refused."""
@@ -182,7 +185,8 @@ def import_orders(
     from services.ingest.import_rows import Defaults
 
     defaults = Defaults("orders", shop=shop, time_zone=time_zone)
-    raise typer.Exit(import_command.run(file, defaults, yes=yes, from_line=from_line, as_json=json))
+    code = import_command.run(file, defaults, yes=yes, from_line=from_line, rate=rate, as_json=json)
+    raise typer.Exit(code)
 
 
 @imports.command("shipments")
@@ -193,6 +197,7 @@ def import_shipments(
     shop: Shop = "main",
     time_zone: TimeZone = None,
     from_line: FromLine = 1,
+    rate: RecordRate = RECORDS,
     json: Json = False,
 ) -> None:
     """Check a file of shipments row by row, then publish them; exit code 1 when a row is refused."""
@@ -200,4 +205,5 @@ def import_shipments(
     from services.ingest.import_rows import Defaults
 
     defaults = Defaults("shipments", shop=shop, time_zone=time_zone)
-    raise typer.Exit(import_command.run(file, defaults, yes=yes, from_line=from_line, as_json=json))
+    code = import_command.run(file, defaults, yes=yes, from_line=from_line, rate=rate, as_json=json)
+    raise typer.Exit(code)

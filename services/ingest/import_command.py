@@ -26,6 +26,7 @@ from services.ingest.sending import send_all
 from services.ingest.tools import UsageError
 from services.runtime import clock, environment, failpoints, kafka
 from services.runtime.errors import ExitCode, Transient
+from services.runtime.rate import Rate
 from services.runtime.settings import KafkaSettings, OperatorSettings
 
 SENT_AT_ONCE: Final = 500
@@ -64,7 +65,7 @@ class Report:
         return round(self.published / self.seconds) if self.seconds else 0
 
 
-def run(path: Path, defaults: Defaults, *, yes: bool, from_line: int, as_json: bool) -> ExitCode:
+def run(path: Path, defaults: Defaults, *, yes: bool, from_line: int, rate: float, as_json: bool) -> ExitCode:
     """Check, publish where that is wanted, and report; FAILED when a row was refused."""
     _check(defaults)
     source = Source(path, defaults)
@@ -74,9 +75,9 @@ def run(path: Path, defaults: Defaults, *, yes: bool, from_line: int, as_json: b
     except UnreadableFileError as error:
         raise UsageError("unreadable_file", f"{path}: {error}") from None
     if yes and report.total:
-        _publish(source, report, from_line=from_line)
+        _publish(source, report, from_line=from_line, rate=rate)
     if as_json:
-        print_json(document(source, report, dry_run=not yes))
+        print_json(document(source, report, dry_run=not yes) | {"rate": rate})
     else:
         _show(source, report, dry_run=not yes)
     return ExitCode.FAILED if report.refused else ExitCode.OK
@@ -121,7 +122,7 @@ def _check(defaults: Defaults) -> None:
         raise UsageError("bad_time_zone", f"{defaults.time_zone!r} is no time zone", hint="as in Europe/Berlin")
 
 
-def _publish(source: Source, report: Report, *, from_line: int) -> None:
+def _publish(source: Source, report: Report, *, from_line: int, rate: float) -> None:
     """Publish what is right, from where an earlier run stopped."""
     settings = environment.load(ImportSettings)
     failpoints.arm(settings.failpoints)
@@ -129,24 +130,27 @@ def _publish(source: Source, report: Report, *, from_line: int) -> None:
     report.from_line = max(from_line, place.next_line())
     if report.from_line > 1:
         sys.stderr.write(f"going on at line {report.from_line}\n")
-    began = clock.monotonic()
-    with progress("events published") as tell:
-        asyncio.run(_send_batches(settings.kafka, source, report, place, tell))
+    began, bound = clock.monotonic(), Rate(rate, at_once=SENT_AT_ONCE)
+    with progress(f"events published, {bound}") as tell:
+        asyncio.run(_send_all(settings.kafka, source, report, place, bound, tell))
     report.seconds = clock.monotonic() - began
     place.forget()
 
 
-async def _send_batches(settings: KafkaSettings, source: Source, report: Report, place: Place, tell: Tell) -> None:
+async def _send_all(
+    settings: KafkaSettings, source: Source, report: Report, place: Place, rate: Rate, tell: Tell
+) -> None:
     line = report.from_line
     try:
         async with kafka.open_producer(settings, "import", linger_ms=5) as producer:
             for batch in _batches(source, report.from_line):
-                await send_all(producer, settings, [order_record(one.order) for one in batch])
-                await failpoints.hit("import.after_batch")
-                report.published += len(batch)
-                line = batch[-1].last_line + 1
-                place.note(line)
-                tell(report.published, report.total)
+                async for part in rate.parts(batch):
+                    await send_all(producer, settings, [order_record(one.order) for one in part])
+                    await failpoints.hit("import.after_batch")
+                    report.published += len(part)
+                    line = part[-1].last_line + 1
+                    place.note(line)
+                    tell(report.published, report.total)
     except (TimeoutError, OSError, KafkaError) as error:
         hint = "the same command goes on there; `trackfold doctor` says what does not answer"
         why = f"Kafka did not acknowledge ({type(error).__name__}); everything before line {line} is published"

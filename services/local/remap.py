@@ -20,10 +20,10 @@ from services.runtime.settings import KafkaSettings
 from services.runtime.topic_reading import Tell, read_topic
 from services.status import repository
 from services.status.changes import moves
+from services.status.claiming import wanted_claims
 from services.status.order import fold_order
 from services.status.parcel_fold import History
 from services.status.readings import content_hash, merge
-from services.status.replay import wanted_claims
 
 #: Shipments, or orders, that are looked at together.
 BATCH: Final = 200

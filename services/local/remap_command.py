@@ -21,13 +21,14 @@ from services.local import remap as work
 from services.local.remap import Remap, Remapped, Shown
 from services.runtime import environment, kafka, postgres
 from services.runtime.errors import ExitCode
+from services.runtime.rate import Rate
 from services.runtime.settings import OperatorSettings
 
 _SHOWN: Final = 50
 _SENT_AT_ONCE: Final = 500
 
 
-def run(*, provider: str, since: str, dry_run: bool, yes: bool, as_json: bool) -> ExitCode:
+def run(*, provider: str, since: str, dry_run: bool, yes: bool, rate: float, as_json: bool) -> ExitCode:
     """Show, ask, publish; raises UsageError where nobody can be asked."""
     find_carrier(provider)
     if not dry_run and not yes and not sys.stdin.isatty():
@@ -37,7 +38,7 @@ def run(*, provider: str, since: str, dry_run: bool, yes: bool, as_json: bool) -
     allow_test = environment.load(IngestSettings).ingest.allow_test_trackers
     found = asyncio.run(_find(settings, provider, read_since(since), allow_test=allow_test))
     if as_json:
-        print_json(document(found, dry_run=dry_run))
+        print_json(document(found, dry_run=dry_run) | {"rate": rate})
     else:
         _show(found)
     if dry_run or not found.remapped:
@@ -45,7 +46,8 @@ def run(*, provider: str, since: str, dry_run: bool, yes: bool, as_json: bool) -
     if not yes and not typer.confirm(f"Publish {len(found.remapped)} remap records?", err=True):
         sys.stderr.write("nothing was published\n")
         return ExitCode.FAILED
-    asyncio.run(_publish(settings, [scan_record(one.after) for one in found.remapped]))
+    records = [scan_record(one.after) for one in found.remapped]
+    asyncio.run(_publish(settings, records, Rate(rate, at_once=_SENT_AT_ONCE)))
     sys.stderr.write(f"{len(found.remapped)} remap records published; the states follow\n")
     return ExitCode.OK
 
@@ -90,13 +92,15 @@ async def _find(settings: OperatorSettings, provider: str, since: datetime, *, a
             )
 
 
-async def _publish(settings: OperatorSettings, records: Sequence[Outgoing]) -> None:
+async def _publish(settings: OperatorSettings, records: Sequence[Outgoing], rate: Rate) -> None:
     """Send all and wait for each; a repeat of what went through has no effect."""
+    sent = 0
     async with kafka.open_producer(settings.kafka, "remap") as producer:
-        with progress("remap records") as tell:
-            for at in range(0, len(records), _SENT_AT_ONCE):
-                await send_all(producer, settings.kafka, records[at : at + _SENT_AT_ONCE])
-                tell(min(at + _SENT_AT_ONCE, len(records)), len(records))
+        with progress(f"remap records, {rate}") as tell:
+            async for part in rate.parts(records):
+                await send_all(producer, settings.kafka, part)
+                sent += len(part)
+                tell(sent, len(records))
 
 
 def _show(found: Remap) -> None:

@@ -5,20 +5,19 @@ nothing. Publishing is done in small transactions beside the running service, ea
 is told (rule E6). Broken off and run again it goes on with what still differs.
 """
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from services.runtime import clock, postgres
+from services.runtime import postgres
 from services.runtime.postgres import Connection, Pool
-from services.status import repository, republishing, versions
+from services.runtime.rate import Rate
+from services.status import packed, repository, republishing, versions
 from services.status.changes import moves
 from services.status.handler import Handler
 from services.status.order import Document, fold_order
 
-_READ_AT_ONCE: Final = 200
+READ_AT_ONCE: Final = 200
 _TRIES: Final = 8
 
 # By key, so that a page is read at one go however many orders there are.
@@ -37,7 +36,8 @@ order by order_key limit $7
 COUNT_ALL: Final = "select count(*) from status.orders"
 # What was restored publishes by itself, and whatever it shows.
 SHOWN: Final = """
-select order_key, doc, machine from status.orders where order_key = any($1::text[]) and not restored order by order_key
+select order_key, doc, case when doc is null then message end as message, machine
+from status.orders where order_key = any($1::text[]) and not restored order by order_key
 """
 ONE_INSTANT: Final = "set transaction isolation level repeatable read read only"
 
@@ -96,19 +96,21 @@ async def count(connection: Connection, choice: Choice) -> int:
     return len(choice.orders) if choice.orders else int(await connection.fetchval(COUNT_ALL))
 
 
-async def find(connection: Connection, choice: Choice) -> AsyncIterator[Portion]:
+async def find(connection: Connection, choice: Choice, rate: Rate) -> AsyncIterator[Portion]:
     """Fold the chosen orders anew and compare, in portions; raises what `versions.judge` says of the active machine."""
     versions.judge((await versions.read(connection)).active, versions.MACHINE_VERSION)
-    after = ""
-    while orders := await _choose(connection, choice, after=after):
-        yield await _compare(connection, orders)
-        after = orders[-1]
+    orders, limit = [""], 1
+    while len(orders) == limit:
+        limit = await rate.turn(READ_AT_ONCE)
+        orders = await _choose(connection, choice, after=orders[-1], limit=limit)
+        if orders:
+            yield await _compare(connection, orders)
 
 
-async def _choose(connection: Connection, choice: Choice, *, after: str) -> list[str]:
+async def _choose(connection: Connection, choice: Choice, *, after: str, limit: int) -> list[str]:
     keys = None if choice.orders is None else list(choice.orders)
     rows = await connection.fetch(
-        CHOOSE, after, keys, choice.shop, choice.state, choice.machine_below, choice.parcel, _READ_AT_ONCE
+        CHOOSE, after, keys, choice.shop, choice.state, choice.machine_below, choice.parcel, limit
     )
     return [row["order_key"] for row in rows]
 
@@ -123,7 +125,7 @@ async def _compare(connection: Connection, orders: Sequence[str]) -> Portion:
         histories = await repository.histories(connection, sorted(await repository.claimed_keys(connection, orders)))
     for row in shown:
         order: str = row["order_key"]
-        before = None if row["doc"] is None else json.loads(row["doc"])
+        before = packed.document(order, row["doc"], row["message"])
         after = fold_order(order, events[order].values(), histories)
         if after != before:
             portion.differing.append(difference(order, before, after))
@@ -134,19 +136,16 @@ async def _compare(connection: Connection, orders: Sequence[str]) -> Portion:
 
 @dataclass(slots=True)
 class Publishing:
-    """Publishes what differs, at most so many orders a second, whatever portions they come in."""
+    """Publishes what differs, in small transactions, each in its turn."""
 
     pool: Pool
     handler: Handler
-    rate: float
-    _next_at: float = 0.0
+    rate: Rate
+    """Of `republishing.AT_ONCE` at once."""
 
     async def publish(self, orders: Sequence[str]) -> AsyncIterator[int]:
         """Publish what still differs of these orders; give after each transaction how many those were."""
-        for at in range(0, len(orders), republishing.AT_ONCE):
-            some = orders[at : at + republishing.AT_ONCE]
-            await asyncio.sleep(max(0.0, self._next_at - clock.monotonic()))
-            self._next_at = clock.monotonic() + len(some) / self.rate
+        async for some in self.rate.parts(orders):
 
             async def work(connection: Connection, some: Sequence[str] = some) -> list[str]:
                 return await republishing.read_again(connection, self.handler, some)

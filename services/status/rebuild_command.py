@@ -14,8 +14,10 @@ import typer
 from schemas.keys import DEFAULT_SHOP, order_key
 from services.runtime import environment, kafka, postgres
 from services.runtime.errors import Exit, ExitCode
+from services.runtime.rate import Rate
 from services.runtime.settings import OperatorSettings
 from services.status import rebuild as work
+from services.status import republishing
 from services.status.handler import Handler
 from services.status.outputs import read_outputs
 from services.status.rebuild import Choice, Publishing
@@ -52,31 +54,31 @@ def run(choice: Choice, *, apply: bool, yes: bool, rate: float, as_json: bool) -
         message, hint = "this changes what orders show, and nobody is here to ask", "look first, then give --yes"
         raise Exit(ExitCode.USAGE, "not_approved", message, hint=hint)
     settings = environment.load(OperatorSettings)
-    out: Printing = Json(applied=apply) if as_json else Text()
+    out: Printing = Json(applied=apply, rate=rate) if as_json else Text()
     if not apply:
-        return ExitCode.FAILED if _go(settings, choice, out).differing else ExitCode.OK
+        return ExitCode.FAILED if _go(settings, choice, out, rate=rate).differing else ExitCode.OK
     if not yes:
-        found = _go(settings, choice, out)
+        found = _go(settings, choice, out, rate=rate)
         if not found.differing and not found.same_by_another_machine:
             return ExitCode.OK
         if not typer.confirm(f"Publish {found.differing:,} orders anew?", err=True):
             typer.echo("nothing was published", err=True)
             return ExitCode.FAILED
         out = Nothing()
-    _go(settings, choice, out, rate=rate)
+    _go(settings, choice, out, rate=rate, publish=True)
     return ExitCode.OK
 
 
-def _go(settings: OperatorSettings, choice: Choice, out: Printing, *, rate: float | None = None) -> Tally:
-    """Look, and with a rate publish; what was done is told however it ends."""
+def _go(settings: OperatorSettings, choice: Choice, out: Printing, *, rate: float, publish: bool = False) -> Tally:
+    """Look, and publish where that is wanted; what was done is told however it ends."""
     tally = Tally()
     try:
-        asyncio.run(_portions(settings, choice, out, tally, rate=rate))
+        asyncio.run(_portions(settings, choice, out, tally, rate=rate, publish=publish))
         tally.complete = True
     finally:
         if tally.complete or tally.read:
             out.end(tally)
-            _tell(tally, applied=rate is not None)
+            _tell(tally, applied=publish)
     return tally
 
 
@@ -88,15 +90,16 @@ def _tell(tally: Tally, *, applied: bool) -> None:
 
 
 async def _portions(
-    settings: OperatorSettings, choice: Choice, out: Printing, tally: Tally, *, rate: float | None
+    settings: OperatorSettings, choice: Choice, out: Printing, tally: Tally, *, rate: float, publish: bool
 ) -> None:
     """Each portion is shown, and published, before the next is read."""
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(postgres.connect(settings.postgres, "trackfold-rebuild"))
-        publishing = None if rate is None else await _publishing(stack, settings, rate=rate)
+        publishing = await _publishing(stack, settings, rate=rate) if publish else None
         total = await work.count(connection, choice)
-        tell = stack.enter_context(progress())
-        async for portion in work.find(connection, choice):
+        reading = Rate(rate, at_once=work.READ_AT_ONCE)
+        tell = stack.enter_context(progress(reading))
+        async for portion in work.find(connection, choice, reading):
             out.add(portion.differing)
             tally.add(portion)
             if publishing is not None:
@@ -110,4 +113,4 @@ async def _publishing(stack: AsyncExitStack, settings: OperatorSettings, *, rate
     # Kafka is only asked for its partitions: the relay of the service sends, as it sends everything.
     async with kafka.open_producer(settings.kafka, "rebuild") as producer:
         outputs = await read_outputs(producer, settings.kafka)
-    return Publishing(pool, Handler(outputs, StatusSection().timer_grace_s), rate)
+    return Publishing(pool, Handler(outputs, StatusSection().timer_grace_s), Rate(rate, at_once=republishing.AT_ONCE))

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from services.runtime import clock
+from services.runtime.rate import Rate
 from services.status import rebuild as work
 from services.status.rebuild import Difference, Portion
 
@@ -79,9 +80,9 @@ class Text:
 class Json:
     """One document, written piece by piece; broken off it is whole as well."""
 
-    def __init__(self, *, applied: bool) -> None:
+    def __init__(self, *, applied: bool, rate: float) -> None:
         """Take what it begins with."""
-        self._before = f'{{"applied": {json.dumps(applied)}, "differing": [\n'
+        self._before = f'{{"applied": {json.dumps(applied)}, "rate": {json.dumps(rate)}, "differing": [\n'
 
     def add(self, found: Sequence[Difference]) -> None:
         """Print what differs."""
@@ -97,25 +98,25 @@ class Json:
 
 
 @contextmanager
-def progress() -> Iterator[Tell]:
-    """Show how far it is: a bar on a terminal, else a line now and then."""
+def progress(rate: Rate) -> Iterator[Tell]:
+    """Show how far it is, and how fast it may go: a bar on a terminal, else a line now and then."""
     if not sys.stderr.isatty():
-        yield _lines()
+        yield _lines(rate)
         return
     # The bar makes room for what is printed to the same terminal; data that goes elsewhere must not pass through it.
     console = Console(stderr=True, highlight=False)
     with Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        task = bar.add_task("read", total=None)
+        task = bar.add_task(f"read, {rate}", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _lines() -> Tell:
+def _lines(rate: Rate) -> Tell:
     told_at = clock.monotonic()
 
     def tell(done: int, total: int) -> None:
         nonlocal told_at
         if clock.monotonic() - told_at >= _TELL_EVERY_S:
             told_at = clock.monotonic()
-            typer.echo(f"{done:,} of {total:,} orders read", err=True)
+            typer.echo(f"{done:,} of {total:,} orders read, {rate}", err=True)
 
     return tell

@@ -5,19 +5,21 @@ those of a batch, in its order, so that batches, timers and two of these beside 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from services.runtime import incarnation
 from services.runtime.postgres import Connection
 from services.status import timer_rows, versions
-from services.status.awaited import look
-from services.status.handler import NOW, SCHEMA, Handler, load
-from services.status.replay import World
+from services.status.awaited import first_date
+from services.status.handler import NOW, SCHEMA, Handler
+from services.status.loading import load
 from services.status.replayed import Again
 
-#: Few, because a batch that wants one of them waits for all.
-AT_ONCE: Final = 20
+if TYPE_CHECKING:
+    from datetime import datetime
+
+#: Few, because a batch that wants one of them waits for all, and more of them take no less time each.
+AT_ONCE: Final = 5
 
 
 async def read_again(connection: Connection, handler: Handler, orders: Sequence[str]) -> list[str]:
@@ -28,17 +30,13 @@ async def read_again(connection: Connection, handler: Handler, orders: Sequence[
     await versions.hold(connection)
     await incarnation.hold(connection, SCHEMA)
     now: datetime = await connection.fetchval(NOW)
-    world = await load(connection, (), again=orders)
+    world = (await load(connection, (), again=orders)).world
     for order in sorted(orders):
         if world.events[order]:  # without a word of its own there is nothing to be said of it
             world.apply(Again(order, now))
     await handler.save_again(connection, world, now)
     published = sorted({one.order for one in world.published})
-    await timer_rows.keep(connection, _first_dates(world, published), grace_s=handler.timer_grace_s)
+    dates = {order: first_date(order, world) for order in published}
+    awaited = {order: at for order, at in dates.items() if at is not None}
+    await timer_rows.keep(connection, awaited, grace_s=handler.timer_grace_s)
     return published
-
-
-def _first_dates(world: World, orders: Sequence[str]) -> dict[str, datetime]:
-    found = {order: look(order, world.events[order].values(), world.histories, kept=world.kept) for order in orders}
-    dates = {order: timer_rows.next_date(waiting) for order, waiting in found.items()}
-    return {order: at for order, at in dates.items() if at is not None}

@@ -104,6 +104,7 @@ async def test_an_order_event_and_what_its_letter_cannot_hold_are_read_from_thei
     assert (before, len(after[3])) == (after, 150)
 
 
+@pytest.mark.needs("delete_records")
 async def test_what_is_gone_was_changed_or_would_do_harm_is_not_written_and_said(desk: Desk) -> None:
     gone, event = [await desk.write(ORDER_EVENTS, key=b"main:1", value=BODY) for _ in range(2)]
     letter = quarantine("status", event, reason="invalid", detail=None, at=clock.now())

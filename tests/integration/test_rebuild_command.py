@@ -12,16 +12,16 @@ import pytest
 from tests.integration.test_restored import ROOT
 from tests.pipeline import STATUS, Pipeline, judge, of_order
 from tests.records import placed, scan, shipment
+from tests.shown import say
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 
 ORDERS = [f"10{number:02}" for number in range(30)]
-DAMAGE = """update status.orders set doc = jsonb_set(doc, '{state}', '"picking"'), state = 'picking'"""
 #: Python runs it before anything else.
 SMALL_PORTIONS = """
 import services.status.rebuild as rebuild
-rebuild._READ_AT_ONCE = 4
+rebuild.READ_AT_ONCE = 4
 import services.status.rebuild_printing as printing
 printing._TELL_EVERY_S = 0
 """
@@ -40,7 +40,7 @@ async def damage(database: str) -> None:
     """Make every stored state wrong."""
     connection = await asyncpg.connect(database)
     try:
-        await connection.execute(DAMAGE)
+        await say(connection, "picking")
     finally:
         await connection.close()
 
@@ -94,21 +94,23 @@ async def test_broken_off_between_portions_it_tells_and_keeps_what_it_did_and_go
 
     shown = await rebuild(pipeline, "--all", "--json", code=1, **small)
     assert "4 of 10 orders read" in shown
+    assert "4 of 10 orders read, at most 50 a second" in shown
     document = json.loads("\n".join(line for line in shown.splitlines() if " orders read" not in line))
     assert [one["order"] for one in document["differing"]] == [f"main:{order}" for order in orders]
-    assert (document["applied"], document["read"]) == (False, 10)
+    assert (document["applied"], document["rate"], document["read"]) == (False, 50, 10)
 
-    words = "rebuild", "--all", "--apply", "--yes", "--rate", "1"
+    words = "rebuild", "--all", "--apply", "--yes", "--rate", "0.01"
     slow = await pipeline.processes.start(
         "rebuild", env=pipeline.environment(**small), arguments=words, wait_ready=False
     )
-    await eventually(lambda: "4 of 10 orders read" in slow.log(), 40)
+    await eventually(lambda: "1 of 10 orders read, at most 0.01 a second" in slow.log(), 40)
     slow.send(signal.SIGINT)
-    assert await slow.wait(20) == 130, slow.log()
+    assert await slow.wait(50) == 130, slow.log()  # it slept for 100 seconds
     assert "main:1000  picking > processing  (state)" in slow.log()
-    assert "4 orders were published anew" in slow.log()
-    assert "broken off after 8 orders" in slow.log()
-    assert "6 orders were published anew" in await rebuild(pipeline, "--all", "--apply", "--yes", code=0, **small)
+    assert "1 orders were published anew" in slow.log()
+    assert "broken off after 1 orders" in slow.log()
+    rest = "--all", "--apply", "--yes", "--rate", "0"
+    assert "9 orders were published anew" in await rebuild(pipeline, *rest, code=0, **small)
 
 
 async def test_it_says_which_words_are_missing(pipeline: Pipeline) -> None:

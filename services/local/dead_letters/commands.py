@@ -1,9 +1,11 @@
 """`trackfold dead-letters list | show | replay | discard`. Imports what it needs when a command runs."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+from services.runtime.rate_option import RECORDS, RecordRate
 
 app = typer.Typer(no_args_is_help=True, help="Records that could not be applied: look at them, replay or discard them.")
 
@@ -19,7 +21,8 @@ Author = Annotated[str | None, typer.Option(help="Who decides; by default this m
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, only say what would be done.")]
 Again = Annotated[bool, typer.Option("--again", help="Also what was replayed or discarded before.")]
 Limit = Annotated[int, typer.Option(min=1, max=100_000, help="So many records at once.")]
-Rate = Annotated[float, typer.Option(min=0.1, max=10_000, help="So many records a second at most.")]
+#: Marks a second: nothing but these commands reads them.
+_MARKS: Final = 1000.0
 
 
 class Shown(StrEnum):
@@ -82,7 +85,7 @@ def replay(  # noqa: PLR0913 - a command has its options
     yes: Yes = False,
     again: Again = False,
     limit: Limit = 1000,
-    per_second: Rate = 100.0,
+    rate: RecordRate = RECORDS,
     as_json: Json = False,
 ) -> None:
     """Write records to their topics once more, unaltered; without --yes only say which.
@@ -92,7 +95,7 @@ def replay(  # noqa: PLR0913 - a command has its options
     from schemas.dead_letters import Action
     from services.local.dead_letters import work
 
-    how = work.How(reason, author, yes, again, limit, per_second, as_json)
+    how = work.How(reason, author, yes, again, limit, rate, as_json)
     query = work.Query(keys or (), reason_is, topic, service, since)
     raise typer.Exit(work.run_decide(Action.REPLAYED, query, how))
 
@@ -118,6 +121,6 @@ def discard(  # noqa: PLR0913 - as above
     from schemas.dead_letters import Action
     from services.local.dead_letters import work
 
-    how = work.How(reason, author, yes, limit=limit, per_second=1000.0, as_json=as_json)
+    how = work.How(reason, author, yes, limit=limit, rate=_MARKS, as_json=as_json)
     query = work.Query(keys or (), reason_is, topic, service, since)
     raise typer.Exit(work.run_decide(Action.DISCARDED, query, how))

@@ -22,6 +22,7 @@ from services.local.dead_letters.letters import TOPIC, Letter, Place, State
 from services.local.dead_letters.reading import Gone, Original, Originals, refusal
 from services.runtime import clock, failpoints
 from services.runtime.errors import Poison
+from services.runtime.rate import Rate
 from services.runtime.settings import KafkaSettings
 from services.runtime.topic_reading import Tell
 
@@ -101,19 +102,19 @@ class Decider:
     settings: KafkaSettings
     producer: AIOKafkaProducer
     approval: Approval
-    pause_s: float = 0.0
-    """Between two steps: services that are at work have the first claim on Kafka."""
+    rate: Rate
+    """Of one step at once."""
 
     async def replay(self, todo: Sequence[Step], originals: Originals, report: Report, tell: Tell) -> None:
         """Write each record again, then its marks; raises at the first failure, with the report as far as it came."""
         for number, asked in enumerate(todo, 1):
+            await self.rate.turn(1)
             step, found = await look(asked, originals)
             if found is None:
                 report.refused.append(step)
             else:
                 await self._replay_one(step, found, report)
             tell(number, len(todo))
-            await asyncio.sleep(self.pause_s)
 
     async def _replay_one(self, step: Step, found: Original, report: Report) -> None:
         try:
@@ -128,10 +129,10 @@ class Decider:
     async def discard(self, todo: Sequence[Step], report: Report, tell: Tell) -> None:
         """Mark each letter as one that is not going to be applied."""
         for number, step in enumerate(todo, 1):
+            await self.rate.turn(1)
             await self._mark(Action.DISCARDED, step.letters)
             report.done.append((step, None))
             tell(number, len(todo))
-            await asyncio.sleep(self.pause_s)
 
     async def reveal(self, letters: Sequence[Letter]) -> None:
         """Write down that somebody is shown what these letters hold; to be called before they are."""

@@ -25,6 +25,7 @@ from services.runtime import environment, failpoints
 from services.runtime.authors import who
 from services.runtime.errors import ExitCode
 from services.runtime.kafka import open_producer
+from services.runtime.rate import Rate
 from services.runtime.settings import KafkaSettings, OperatorSettings
 
 WRITERS: Final = tuple(name for name in TOPICS[TOPIC].written_by if name != "cli")
@@ -69,7 +70,8 @@ class How:
     yes: bool
     again: bool = False
     limit: int = 1000
-    per_second: float = 100.0
+    rate: float = 0.0
+    """Records a second; 0: without a bound."""
     as_json: bool = False
 
     def approval(self) -> Approval:
@@ -126,6 +128,7 @@ def run_decide(action: Action, query: Query, how: How) -> ExitCode:
     told = planned | {
         "decided_before": printing.plan([], before, dry_run=True, left=0)["decided_before"],
         "left": len(todo[how.limit :]),
+        "rate": how.rate,
         "author": approved.author,
         "note": approved.note,
     }
@@ -174,7 +177,7 @@ async def _look_up(kafka: KafkaSettings, query: Query, approved: Approval | None
     had = [one.letter for one in found if isinstance(one.record, Original)]
     if approved is not None and had:
         async with open_producer(kafka, "dead-letters") as producer:
-            await Decider(kafka, producer, approved).reveal(had)
+            await Decider(kafka, producer, approved, Rate(0, at_once=1)).reveal(had)
     return found
 
 
@@ -186,9 +189,10 @@ async def _decide(
         return printing.plan(looked, [], dry_run=not how.yes, left=0)
     report = Report()
     async with open_producer(kafka, "dead-letters") as producer, open_originals(kafka) as originals:
-        decider = Decider(kafka, producer, approved, pause_s=1 / how.per_second)
+        rate = Rate(how.rate, at_once=1)
+        decider = Decider(kafka, producer, approved, rate)
         try:
-            with progress("records") as tell:
+            with progress(f"records, {rate}") as tell:
                 if action is Action.REPLAYED:
                     await decider.replay(todo, originals, report, tell)
                 else:
