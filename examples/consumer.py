@@ -1,7 +1,7 @@
 """Keeps the newest state of every order in a local SQLite file, from Trackfold's status topics. Made to be copied.
 
-Needs Python 3.11 and aiokafka, nothing of Trackfold: messages are plain JSON. Reads the snapshots once, then every
-change; each counts once in the file, whatever is repeated or killed. docs/downstream.md says why each step is there.
+Needs Python 3.11, aiokafka and cramjam, nothing of Trackfold. Reads the snapshots once, then every change; each counts
+once in the file, whatever is repeated or killed. docs/downstream.md says why each step is there.
 It never commits to Kafka: how far it has read stands in the file, in the same transaction as what it has read.
 """
 

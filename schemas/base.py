@@ -40,13 +40,6 @@ def _clean_identifier(value: str) -> str:
     return value
 
 
-def _within_range(value: datetime) -> datetime:
-    if not _EARLIEST <= value <= _LATEST:
-        message = "a time lies between 1990 and 2200"
-        raise ValueError(message)
-    return value
-
-
 Identifier = Annotated[str, StringConstraints(strip_whitespace=True, max_length=128), AfterValidator(_clean_identifier)]
 """A foreign id: kept letter for letter, at most 128 characters, no control characters."""
 
@@ -56,7 +49,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 ShortText = Annotated[str, _cut(200)]
 LongText = Annotated[str, _cut(1000)]
 
-Instant = Annotated[AwareDatetime, AfterValidator(_within_range)]
+Instant = Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
 """An RFC 3339 time with an offset, between 1990 and 2200. The offset that was sent is kept."""
 
 Quantity = Annotated[int, Field(ge=0, le=1_000_000)]

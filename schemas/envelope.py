@@ -7,6 +7,7 @@ byte, so `header()` answers None where the bytes are not UTF-8.
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from schemas.base import clean_text
@@ -19,6 +20,7 @@ _TRACE_PARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-
 RawHeaders = Iterable[tuple[str, bytes | None]]
 
 
+@lru_cache(maxsize=1024)
 def event_type(topic: str, event: str) -> str:
     """Return `trackfold.<topic without .v1>.<event>.v1`, as in `trackfold.order.events.placed.v1`."""
     stem, _, version = topic.rpartition(".")
@@ -40,6 +42,23 @@ def ce_headers(  # noqa: PLR0913 - these are CloudEvents' own attributes, all ke
 
     `time` is written as RFC 3339 UTC; `subject` is the message key.
     """
+    attributes = ce_attributes(
+        topic, event, event_id=event_id, source=source, subject=subject, time=time, traceparent=traceparent
+    )
+    return [(name, value.encode()) for name, value in {**attributes, **(extra or {})}.items()]
+
+
+def ce_attributes(
+    topic: str,
+    event: str,
+    *,
+    event_id: str,
+    source: str,
+    subject: str,
+    time: datetime,
+    traceparent: str | None = None,
+) -> dict[str, str]:
+    """Return the same headers as text."""
     attributes = {
         "ce_specversion": SPEC_VERSION,
         "ce_id": event_id,
@@ -51,9 +70,10 @@ def ce_headers(  # noqa: PLR0913 - these are CloudEvents' own attributes, all ke
     }
     if traceparent is not None:
         attributes["traceparent"] = traceparent
-    return [(name, value.encode()) for name, value in {**attributes, **(extra or {})}.items()]
+    return attributes
 
 
+@lru_cache(maxsize=64)
 def utc_text(time: datetime) -> str:
     """Return a time as RFC 3339 in UTC with milliseconds, the form of every time outside scans."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -64,6 +64,7 @@ def clean_number(number: str) -> str:
     return cleaned.upper()
 
 
+@lru_cache(maxsize=4096)
 def shipment_key(carrier: str, number: str, *, provider: str | None = None) -> str:
     """Return `carrier:number`, with the carrier's canonical slug and the cleaned number.
 

@@ -82,8 +82,9 @@ class Scan(ScanContent):
     """The carrier's wall clock and offset; `+00:00` where no zone is known."""
     occurred_at_text: ShortText | None = None
     """The time as it was sent."""
-    time_precision: Word = TimePrecision.SECOND
-    time_kind: Word = TimeKind.OFFSET
+    # Plain words, as they are read: members of a class take five times as long to be written again.
+    time_precision: Word = TimePrecision.SECOND.value
+    time_kind: Word = TimeKind.OFFSET.value
     raw_code: ShortText | None = None
     proofs: tuple[Proof, ...] = Field(default=(), max_length=MAX_PROOFS)
     """What the carrier sent along and the store of proofs has."""

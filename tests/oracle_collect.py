@@ -6,10 +6,12 @@ is asked. The tables and their columns are those of the contract of the engine, 
 
 import asyncio
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -34,14 +36,15 @@ _SCANS: Final = """
 select shipment, kind, event_key, occurred_at, body ->> 'raw_code' as raw_code from status.ledger where kind <> 'claim'
 """
 _EVENTS: Final = "select order_key, source, id, body ->> 'type' as type from status.order_event"
-_ORDERS: Final = "select order_key, version, state, doc from status.orders order by order_key"
+_ORDERS: Final = "select order_key, version, state, doc, message from status.orders order by order_key"
+#: What both sides know of a packed message beforehand (docs/decisions/0024): a file, and no code of the services.
+_WORDS: Final = (Path(__file__).parents[1] / "services" / "status" / "packed_words_1.txt").read_bytes()
 _NOTIFICATIONS: Final = "select id::text, order_key, milestone, state, reason from notify.notification order by id"
 _OFFSETS: Final = "select grp, topic, part, next_offset from {schema}.consumer_offset order by topic, part"
 _GAPS: Final = "select topic, part, want, got from {schema}.offset_gap order by topic, part, want"
 #: Every text of status that could hold what belongs to notify alone.
 _TEXTS: Final = {
     "status.order_event": "select string_agg(body::text, ' ') from status.order_event",
-    "status.orders": "select string_agg(doc::text, ' ') from status.orders",
     "status.ledger": "select string_agg(body::text, ' ') from status.ledger",
 }
 
@@ -70,7 +73,7 @@ async def collect(source: Source, *, topics: Collection[str] = TOPICS) -> Eviden
                 notifications=await notifications(connection),
                 offsets=await offsets(connection, source.prefix),
                 gaps=await gaps(connection, source.prefix),
-                texts={name: await connection.fetchval(query) or "" for name, query in _TEXTS.items()},
+                texts=await texts(connection),
             )
         finally:
             await connection.close(timeout=5)
@@ -160,10 +163,25 @@ async def orders(connection: "asyncpg.Connection[asyncpg.Record]") -> tuple[Orde
     """Return every order with its state and its parcels' stages."""
     found = []
     for row in await connection.fetch(_ORDERS):
-        document = json.loads(row["doc"] or "{}")
+        document = json.loads(row["doc"] or _told(row["message"]) or "{}")
         stages = {one["shipment"]: one["stage"] for one in document.get("parcels", ())}
         found.append(OrderRow(row["order_key"], row["version"], row["state"], stages))
     return tuple(found)
+
+
+def _told(message: bytes | None) -> str:
+    """Return a stored message: plain JSON, or packed behind a byte 1."""
+    if message is None or message.startswith(b"{"):
+        return (message or b"").decode()
+    assert message[0] == 1, "messages are packed in a way that the oracle does not know"
+    return zlib.decompressobj(zdict=_WORDS).decompress(message[1:]).decode()
+
+
+async def texts(connection: "asyncpg.Connection[asyncpg.Record]") -> dict[str, str]:
+    """Return, table by table, what could hold somebody's contact."""
+    found = {name: await connection.fetchval(query) or "" for name, query in _TEXTS.items()}
+    orders = await connection.fetch(_ORDERS)
+    return {**found, "status.orders": " ".join(f"{row['doc'] or ''} {_told(row['message'])}" for row in orders)}
 
 
 async def notifications(connection: "asyncpg.Connection[asyncpg.Record]") -> tuple[NotificationRow, ...]:

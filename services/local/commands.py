@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.runtime.rate_option import RECORDS, RecordRate
+
 if TYPE_CHECKING:
     from services.local.performing import Performance
     from services.local.settings import LocalSettings
@@ -184,6 +186,7 @@ def remap(
     since: Annotated[str, typer.Option(help="How far back: 7d, 36h, a day, or an RFC 3339 time.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would differ.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Publish without asking.")] = False,
+    rate: RecordRate = RECORDS,
     as_json: Json = False,
 ) -> None:
     """Read kept webhooks again with today's map; show which scans, orders and published changes would differ.
@@ -193,5 +196,5 @@ def remap(
     """
     from services.local import remap_command
 
-    code = remap_command.run(provider=provider, since=since, dry_run=dry_run, yes=yes, as_json=as_json)
+    code = remap_command.run(provider=provider, since=since, dry_run=dry_run, yes=yes, rate=rate, as_json=as_json)
     raise typer.Exit(code)

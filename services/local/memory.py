@@ -11,12 +11,13 @@ from datetime import datetime
 
 from schemas.order_events import ORDER_EVENT
 from schemas.scans import SCAN
+from services.status.claiming import claims_on_the_way
 from services.status.claims import Claim
 from services.status.inputs import OrderIn, Refused, ScanIn
 from services.status.order import Document
 from services.status.order_facts import StoredEvent
 from services.status.parcel_fold import History
-from services.status.replay import World, claims_on_the_way
+from services.status.replay import World
 from services.status.replayed import LedgerRow, OrderRow, Published
 
 Item = ScanIn | OrderIn

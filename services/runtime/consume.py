@@ -42,8 +42,6 @@ class Batch:
 
     connection: Connection
     records: tuple[Record, ...]
-    moved: frozenset[tuple[str, int]]
-    """Partitions (topic, number) that somebody else may have worked on since: drop what is cached of them."""
     committed: list[Callable[[], None]] = field(default_factory=list)
     """What to do once COMMIT has returned, as counting: a batch that is run again must not count twice."""
 
@@ -67,20 +65,22 @@ class FencedConsumer(Reader):
         apply: Apply,
         dead_letter: DeadLetter,
         max_records: int | None = None,
+        at_once: Callable[[], int | None] = lambda: None,
         may_take: Callable[[], bool] = lambda: True,
     ) -> None:
         """Take the service's work.
 
         `apply` does it inside the batch's transaction, or raises: Conflict to be run again with fewer records, Poison
         (or what Postgres refuses) to be run again one by one. `dead_letter(connection, record, reason)` sets aside,
-        in its own transaction, the one record that cannot be applied. `may_take` says whether the next batch may begin:
-        whoever says no shows in `/readyz` what is waited for.
+        in its own transaction, the one record that cannot be applied. A transaction takes no more than `at_once`
+        records. `may_take` says whether the next batch may begin: who says no shows in `/readyz` what is waited for.
         """
         super().__init__(life, settings, group=group, topics=topics, max_records=max_records)
         self._pool = pool
         self._fence = Fence(schema, settings.group(group))
         self._apply = apply
         self._dead_letter = dead_letter
+        self._at_once = at_once
         self._may_take = may_take
         self._unblocking = Unblocking(pool, group)
         self._refusals = Refusals()
@@ -120,7 +120,7 @@ class FencedConsumer(Reader):
         """Work through one polled batch; raises Stopping or Exit, never leaves records behind otherwise."""
         await failpoints.hit("consume.polled")
         await self._pass_gate()
-        run = Progress(records)
+        run = Progress(records, at_once=self._at_once())
         patience = Patience(self._life, self.name, heart=self.heart)
         while run.left:
             chunk = run.chunk()
@@ -159,7 +159,7 @@ class FencedConsumer(Reader):
             fresh = tuple(one for one in records if one.offset >= stored[self._partition(one)])
             gaps = await self._pass_holes(connection, fresh, stored)
             if fresh:
-                await apply(Batch(connection, fresh, self._moved(stored), committed))
+                await apply(Batch(connection, fresh, committed))
                 await failpoints.hit("consume.applied")
                 used = {p: one for p, one in lasts.items() if one.offset >= stored[p]}
                 await self._fence.advance(connection, self._going_back.marks(used))
@@ -179,10 +179,6 @@ class FencedConsumer(Reader):
             self._rows -= lost
             raise Transient("offset_rows_lost", "the database has lost the offsets of partitions: they are made anew")
         return stored
-
-    def _moved(self, stored: Mapping[Partition, int]) -> frozenset[tuple[str, int]]:
-        moved = (one for one in stored if not self._positions.is_left_at(one, stored[one]))
-        return frozenset((self._settings.logical(topic), number) for topic, number in moved)
 
     async def _pass_holes(
         self, connection: Connection, fresh: Iterable[Record], stored: Mapping[Partition, int]

@@ -22,7 +22,7 @@ end
 """
 _READ: Final = f"select {_NAME}"
 # Without a name it was never compared: a new one, or one that was restored from before names were kept.
-_IS_COMPARED: Final = f"select exists (select from {{schema}}.incarnation where name = {_NAME})"  # noqa: S608
+_COMPARED: Final = f"select name from {{schema}}.incarnation where name = {_NAME}"  # noqa: S608
 _NOTE: Final = """
 insert into {schema}.incarnation (name) values ($1) on conflict (only_row) do update set name = excluded.name
 """
@@ -36,15 +36,16 @@ async def read(connection: Connection) -> str:
 
 async def is_compared(connection: Connection, schema: str) -> bool:
     """Tell whether this very database was compared with what the service has published."""
-    found: bool = await connection.fetchval(_IS_COMPARED.format(schema=schema))
-    return found
+    return await connection.fetchval(_COMPARED.format(schema=schema)) is not None
 
 
-async def hold(connection: Connection, schema: str) -> None:
-    """Let a transaction go on; raises Transient while the database is not compared."""
-    if not await is_compared(connection, schema):
+async def hold(connection: Connection, schema: str) -> str:
+    """Return the name under which a transaction may go on; raises Transient while the database is not compared."""
+    name: str | None = await connection.fetchval(_COMPARED.format(schema=schema))
+    if name is None:
         message = f"the database is another one than was last compared with the log: a process of {schema} compares it"
         raise Transient("database_changed", message)
+    return name
 
 
 async def note(connection: Connection, schema: str, name: str) -> None:

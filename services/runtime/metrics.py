@@ -140,6 +140,9 @@ POLLER_OVERDUE: Final = Gauge(
 
 # --- status ----------------------------------------------------------------------------------------------------------
 REPEATED: Final = Counter("trackfold_status_repeated_total", "Scans and order events that were known already")
+FOLDED_AGAIN: Final = Counter(
+    "trackfold_status_folded_again_total", "Records folded twice: others had changed their orders in between"
+)
 CONTRADICTED: Final = Counter(
     "trackfold_status_contradicted_total", "Order events that came with another content under a known id"
 )

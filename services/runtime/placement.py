@@ -1,18 +1,26 @@
 """To which partition of a topic a key belongs: Kafka's own partitioner (murmur2), so that every client agrees. Pure."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from aiokafka.partitioner import murmur2
 
 from services.runtime.kafka import Record
 
 _POSITIVE = 0x7FFFFFFF
+#: A parcel's key comes again with each of its scans, and hashing it costs more than reading it.
+_KNOWN_KEYS = 1 << 16
 
 
 def partition_of(key: bytes, count: int) -> int:
     """Return the partition of a key among `count`."""
+    return _hashed(key) % count
+
+
+@lru_cache(maxsize=_KNOWN_KEYS)
+def _hashed(key: bytes) -> int:
     hashed: int = murmur2(key)
-    return (hashed & _POSITIVE) % count
+    return hashed & _POSITIVE
 
 
 def misplaced(records: Iterable[Record], count: Callable[[str], int]) -> int:

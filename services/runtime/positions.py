@@ -89,10 +89,6 @@ class Positions:
             self._left.pop(partition, None)
             self._sought.pop(partition, None)
 
-    def is_left_at(self, partition: Partition, stored: int) -> bool:
-        """Whether the row stands where this process left it; if not, what was cached of the partition is stale."""
-        return self._left.get(partition) == stored
-
     def below(self, firsts: Mapping[Partition, int]) -> set[Partition]:
         """Return partitions that begin below where this process left them, though nobody went back: its log did."""
         return {one for one, first in firsts.items() if first < self._left.get(one, first)}

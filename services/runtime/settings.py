@@ -126,8 +126,8 @@ class KafkaSettings(Section):
     """Copies that must have a record before it counts as written."""
     fetch_max_wait_ms: int = Field(default=100, ge=1, le=60_000)
     """How long a broker may hold back an answer when there is nothing new."""
-    max_poll_records: int = Field(default=500, ge=1, le=50_000)
-    """Records handled in one transaction at most."""
+    max_poll_records: Annotated[int | None, BeforeValidator(_blank_is_none)] = Field(default=None, ge=1, le=50_000)
+    """Records handled in one transaction at most; empty: as many as suit the service."""
     request_timeout_ms: int = Field(default=15_000, ge=1_000, le=300_000)
     """How long one request to a broker may take."""
     session_timeout_ms: int = Field(default=30_000, ge=1_000, le=1_800_000)

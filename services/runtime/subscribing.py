@@ -21,6 +21,8 @@ from services.runtime.polling import OnPoll, PollingConsumer, Recover
 from services.runtime.settings import KafkaSettings
 
 _POLL_MS: Final = 25
+#: What a poll brings at most where neither the service nor the settings say another number.
+MAX_RECORDS: Final = 500
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
 Handler = Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]
@@ -90,7 +92,7 @@ def subscribe(
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         batch_timeout_ms=_POLL_MS,
-        max_records=max_records or settings.max_poll_records,
+        max_records=settings.max_poll_records or max_records or MAX_RECORDS,
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=min(3_000, settings.session_timeout_ms // 3),

@@ -4,7 +4,7 @@ The state of all parcels and the order is folded here once more, after a batch, 
 was told already needs no timer: whether it counts is the fold's business.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -14,9 +14,10 @@ from schemas.keys import split_order_key
 from schemas.order_events import ORDER_EVENT, TimeReached
 from schemas.scans import SCAN, Scan
 from schemas.vocabulary import ScanKind, TimeKind
+from services.status.drawn import Weight
 from services.status.expectations import Expectation, Rule, expectations, order_expectations
 from services.status.inputs import ORDER_EVENTS, SCANS
-from services.status.kept import Kept
+from services.status.kept import Kept, KeptOrder
 from services.status.messages import SOURCE
 from services.status.order_facts import OrderFacts, ParcelFacts, StoredEvent
 from services.status.order_times import open_since, outlook_of_order
@@ -31,13 +32,39 @@ TIME_REACHED: Final = "time_reached"
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """What a scan of a parcel must carry to be read with its others."""
+
+    carrier: str
+    number: str | None = None
+    references: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Awaited:
-    """An expectation and where its time event belongs: the subject's own topic and key."""
+    """An expectation and whose it is. Its time event is made when it is asked for: most are never fired."""
 
     expectation: Expectation
-    topic: str
-    key: str
-    value: bytes
+    order: str
+    address: Address | None = None
+    """Of an expectation of a parcel; None: it is the order's own."""
+
+    @property
+    def topic(self) -> str:
+        """The subject's own topic."""
+        return ORDER_EVENTS if self.address is None else SCANS
+
+    @property
+    def key(self) -> str:
+        """The subject's own key."""
+        return self.order if self.address is None else self._scan(self.address).key
+
+    @property
+    def value(self) -> bytes:
+        """The record."""
+        if self.address is None:
+            return ORDER_EVENT.dump_json(self._event(), exclude_defaults=True)
+        return SCAN.dump_json(self._scan(self.address), exclude_defaults=True)
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
@@ -51,6 +78,38 @@ class Awaited:
             time=self.expectation.due_at,
         )
 
+    def _event(self) -> TimeReached:
+        shop, number = split_order_key(self.order)
+        expected = self.expectation
+        return TimeReached(
+            type="time_reached",
+            shop=shop,
+            order=number,
+            occurred_at=expected.due_at,
+            rule=expected.rule,
+            basis=expected.basis,
+            due_at=expected.due_at,
+            limit=expected.limit,
+        )
+
+    def _scan(self, address: Address) -> Scan:
+        expected = self.expectation
+        return Scan(
+            kind=ScanKind.TIME,
+            event_key=expected.identity,
+            provider=PROVIDER,
+            carrier=address.carrier,
+            number=address.number,
+            references=dict(address.references),
+            occurred_at=expected.due_at,
+            time_kind=TimeKind.UTC,
+            rule=expected.rule,
+            basis=expected.basis,
+            due_at=expected.due_at,
+            limit=expected.limit,
+            told_at=expected.due_at,
+        )
+
 
 def look(
     order: str, events: Iterable[StoredEvent], histories: Mapping[str, History], *, kept: Kept | None = None
@@ -61,14 +120,24 @@ def look(
     facts = facts_of(order, held, kept)
     if facts.erased is not None:
         return []
-    found: list[Awaited] = []
     parcels = fold_parcels(order, facts, histories, kept=kept)
-    for parcel, state in parcels:
-        found += _of_parcel(order, facts, parcel, state, histories=histories)
-    outlook = outlook_of_order(facts, units_of(parcels), since=open_since(state for _, state in parcels))
-    found += [of_order(order, one) for one in order_expectations(outlook)]
-    told = {stored.id for stored in held if stored.source == SOURCE}
-    return [one for one in found if one.topic == SCANS or one.expectation.identity not in told]
+    found = [one for told in parcels for one in _of_parcel(order, facts, *told, histories=histories)]
+    return found + _of_order(order, facts, parcels)
+
+
+def _of_order(order: str, facts: OrderFacts, parcels: Sequence[tuple[ParcelFacts, ShipmentState]]) -> list[Awaited]:
+    """Return the time events of an order itself that are not among its events yet."""
+    outlook = outlook_of_order(facts, units_of(parcels), since=_open_since(parcels))
+    told = _told(facts)
+    return [Awaited(one, order) for one in order_expectations(outlook) if one.identity not in told]
+
+
+def _told(facts: OrderFacts) -> set[str]:
+    return {stored.id for stored in facts.ordered if stored.source == SOURCE}
+
+
+def _open_since(parcels: Iterable[tuple[ParcelFacts, ShipmentState]]) -> datetime | None:
+    return open_since(state for _, state in parcels)
 
 
 def _of_parcel(
@@ -85,77 +154,92 @@ def _of_parcel(
         by_order = part.override is not None and not part.override.by_scan
         for one in expectations(outlook_of(part, facts.zone, route)):
             if one.rule is Rule.OVERRIDE_EXPIRED and by_order:
-                found[one.identity] = of_order(order, one)
+                if one.identity not in _told(facts):
+                    found[one.identity] = Awaited(one, order)
             elif address is not None and one.identity not in told:
-                found[one.identity] = _of_shipment(address, one)
+                found[one.identity] = Awaited(one, order, address)
     return list(found.values())
 
 
-def of_order(order: str, expectation: Expectation) -> Awaited:
-    """Return the time event of an order."""
-    shop, number = split_order_key(order)
-    event = TimeReached(
-        type="time_reached",
-        shop=shop,
-        order=number,
-        occurred_at=expectation.due_at,
-        rule=expectation.rule,
-        basis=expectation.basis,
-        due_at=expectation.due_at,
-        limit=expectation.limit,
-    )
-    return Awaited(expectation, ORDER_EVENTS, order, ORDER_EVENT.dump_json(event, exclude_defaults=True))
-
-
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """What a scan of a parcel must carry to be read with its others."""
-
-    carrier: str
-    number: str | None = None
-    references: Mapping[str, str] = field(default_factory=dict)
-
-
-def _address(parcel: ParcelFacts) -> _Address | None:
+def _address(parcel: ParcelFacts) -> Address | None:
     """Return the parcel's number, else a reference, else another carrier's number; None: nothing can be told of it."""
     if parcel.number is not None:
-        return _Address(parcel.carrier, parcel.number)
+        return Address(parcel.carrier, parcel.number)
     if parcel.references:
-        return _Address(parcel.carrier, references=parcel.references)
+        return Address(parcel.carrier, references=parcel.references)
     if not parcel.aliases:
         return None
     carrier, _, number = parcel.aliases[0].partition(":")
-    return _Address(carrier, number)
+    return Address(carrier, number)
 
 
-def _of_shipment(address: _Address, expectation: Expectation) -> Awaited:
-    """Return the time event of a parcel that has an address."""
-    scan = Scan(
-        kind=ScanKind.TIME,
-        event_key=expectation.identity,
-        provider=PROVIDER,
-        carrier=address.carrier,
-        number=address.number,
-        references=dict(address.references),
-        occurred_at=expectation.due_at,
-        time_kind=TimeKind.UTC,
-        rule=expectation.rule,
-        basis=expectation.basis,
-        due_at=expectation.due_at,
-        limit=expectation.limit,
-        told_at=expectation.due_at,
-    )
-    return Awaited(expectation, SCANS, scan.key, SCAN.dump_json(scan, exclude_defaults=True))
+def first_dates(world: World, *, partly: Collection[str] = ()) -> dict[str, datetime | None]:
+    """Return, for each order that a batch changed, when it must be looked at first; None: it awaits nothing.
 
-
-def first_dates(world: World) -> dict[str, datetime]:
-    """Return, for each order that a batch changed, when it must be looked at first; no entry: it awaits nothing."""
+    Of orders in `partly` only what this batch changed is asked: others have kept the timer for what they did to them.
+    """
     # A claim on what nobody scanned changes nothing for the others that claim it (`World._sharing`).
     changed = {row.shipment for row in world.rows if world.histories[row.shipment].readings}
     changed |= {shipment for shipment, _, _ in world.told_earlier}
     orders = {order for order, _ in world.new_events}
+    if world.erased:  # with its claims gone, others can see other scans of a number (rule E3)
+        orders |= {one.order for one in world.published}
+        partly = ()
     orders |= {order for shipment in changed for order, _ in world.histories[shipment].claims}
-    found = {
-        order: look(order, world.events[order].values(), world.histories, kept=world.kept) for order in sorted(orders)
-    }
-    return {order: min(one.expectation.due_at for one in waiting) for order, waiting in found.items() if waiting}
+    return {order: first_date(order, world, changed if order in partly else None) for order in sorted(orders)}
+
+
+def first_date(order: str, world: World, changed: Collection[str] | None = None) -> datetime | None:
+    """Return what `look` would have first, asking again only where a scan was taken since.
+
+    Of its parcels only those count that have a key in `changed`, where that is given.
+    """
+    facts = facts_of(order, world.events[order].values(), world.kept)
+    if facts.erased is not None:
+        return None
+    held = world.kept.orders[order]
+    parcels = fold_parcels(order, facts, world.histories, kept=world.kept)
+    asked = [told for told in parcels if changed is None or not set(told[0].keys).isdisjoint(changed)]
+    dates = [_first_of_parcel(order, *told, held=held, world=world) for told in asked]
+    return _earliest((*dates, _first_of_order(order, parcels, held)))
+
+
+def _first_of_parcel(
+    order: str, parcel: ParcelFacts, state: ShipmentState, *, held: KeptOrder, world: World
+) -> datetime | None:
+    known = held.parcels.get(parcel.shipment)
+    if known is not None and known.first_date is not None and known.first_date[0] == len(state.verdicts):
+        return known.first_date[1]
+    first = _first(_of_parcel(order, held.facts, parcel, state, histories=world.histories))
+    if known is not None:
+        known.first_date = len(state.verdicts), first
+    return first
+
+
+def _first_of_order(
+    order: str, parcels: Sequence[tuple[ParcelFacts, ShipmentState]], held: KeptOrder
+) -> datetime | None:
+    weights, since = _weights(parcels, held), _open_since(parcels)
+    known = held.first_date
+    if known is not None and weights is not None and known[:2] == (weights, since):
+        return known[2]
+    first = _first(_of_order(order, held.facts, parcels))
+    held.first_date = None if weights is None else (weights, since, first)
+    return first
+
+
+def _weights(parcels: Iterable[tuple[ParcelFacts, ShipmentState]], held: KeptOrder) -> Sequence[Weight] | None:
+    """Return how the parcels weigh in the last document; None where it is not of all that they have seen."""
+    for parcel, state in parcels:
+        known = held.parcels.get(parcel.shipment)
+        if known is None or known.drawn is None or known.drawn.verdicts != len(state.verdicts):
+            return None
+    return None if held.shown is None else held.shown.weights
+
+
+def _first(awaited: Iterable[Awaited]) -> datetime | None:
+    return _earliest(one.expectation.due_at for one in awaited)
+
+
+def _earliest(dates: Iterable[datetime | None]) -> datetime | None:
+    return min((at for at in dates if at is not None), default=None)

@@ -15,16 +15,21 @@ from services.status.replayed import OrderRow
 
 # The newest end counts: a parcel can be purged, and its number erased later, or the other way round.
 CLOSE_SHIPMENTS: Final = """
-update status.shipment set closed_at = now(), closed_through = greatest(shipment.closed_through, new.closed_through)
+update status.shipment set revision = revision + 1, closed_at = now(),
+    closed_through = greatest(shipment.closed_through, new.closed_through)
 from unnest($1::text[], $2::timestamptz[]) as new (shipment, closed_through) where shipment.shipment = new.shipment
 """
 DELETE_LEDGER: Final = "delete from status.ledger where shipment = any($1::text[])"
-DELETE_CLAIMS: Final = "delete from status.ledger where claimed_by = any($1::text[])"
+# Who has read a shared parcel's ledger before must see that a claim is gone from it.
+DELETE_CLAIMS: Final = """
+with gone as (delete from status.ledger where claimed_by = any($1::text[]) returning shipment)
+update status.shipment set revision = revision + 1 where shipment in (select shipment from gone)
+"""
 DELETE_EVENTS: Final = "delete from status.order_event where order_key = any($1::text[])"
 DELETE_TIMERS: Final = "delete from status.timer where key = any($1::text[])"
 # Headers and time stay: a tombstone that must be repeated is the same record again (rule E1).
 CLOSE_ORDERS: Final = """
-update status.orders set version = new.version, state = new.state, doc = null, message = null,
+update status.orders set events = events + 1, version = new.version, state = new.state, doc = null, message = null,
     message_headers = new.headers, message_ms = new.ms, machine = $8, restored = false, closed = new.closed,
     closed_through = new.closed_through, closed_at = now(), updated_at = now()
 from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::bigint[])

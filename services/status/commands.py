@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.runtime.rate_option import ORDERS, OrderRate
+
 if TYPE_CHECKING:
     from services.status.versions import Activation
 
@@ -67,7 +69,7 @@ def rebuild(  # noqa: PLR0913 - each is a name on the command line
     every: Annotated[bool, typer.Option("--all", help="Every order.")] = False,
     apply: Annotated[bool, typer.Option("--apply/--dry-run", help="Publish what differs, or only look.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Publish without asking.")] = False,
-    rate: Annotated[float, typer.Option(min=1, help="Orders a second at most.")] = 200,
+    rate: OrderRate = ORDERS,
     as_json: Json = False,
 ) -> None:
     """Fold orders from their history anew, show what differs from what they show, and publish it once.

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
-from services.runtime.consume import FencedConsumer
+from services.runtime.consume import Batch, FencedConsumer
 from services.runtime.life import Life
 from services.runtime.postgres import Pool
 from services.runtime.settings import KafkaSettings
+from services.status import portion
 from services.status.handler import Handler
 from services.status.inputs import ORDER_EVENTS, SCANS
 
@@ -15,9 +16,20 @@ GROUP: Final = "trackfold.status.apply"
 
 
 def make_consumer(
-    life: Life, kafka: KafkaSettings, pool: Pool, handler: Handler, *, may_take: Callable[[], bool] = lambda: True
+    life: Life,
+    kafka: KafkaSettings,
+    pool: Pool,
+    handler: Handler,
+    *,
+    may_take: Callable[[], bool] = lambda: True,
+    committed: Callable[[], None] = lambda: None,
 ) -> FencedConsumer:
-    """Return the consumer, not started; it pauses while `may_take` says no."""
+    """Return the consumer, not started; it pauses while `may_take` says no, and calls `committed` after each batch."""
+
+    async def apply(batch: Batch) -> None:
+        await handler.apply(batch)
+        batch.committed.append(committed)
+
     return FencedConsumer(
         life,
         kafka,
@@ -25,7 +37,9 @@ def make_consumer(
         schema=SCHEMA,
         group=GROUP,
         topics=(SCANS, ORDER_EVENTS),
-        apply=handler.apply,
+        apply=apply,
         dead_letter=handler.quarantine,
+        max_records=portion.MOST,
+        at_once=lambda: handler.portion.records,
         may_take=may_take,
     )

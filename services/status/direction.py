@@ -19,17 +19,20 @@ _TO_THE_SENDER: Final = frozenset({"received_by_sender", "returned_to_sender"})
 _HANDOVER: Final = "handed_to_partner"
 
 _LEGS: Final = frozenset(Leg)
+#: By the word of a stage: making a member of it costs as much as all the rest of a reading.
+_POSITIONS: Final = {stage.value: position for stage, position in POSITIONS[Leg.OUTBOUND].items()}
 
 
 def reading_of(scan: Scan, leg: Leg, route: Route) -> Position | None:
     """Return what a scan tells of a parcel that is on `leg`; None where it tells no position we know."""
-    if scan.stage is None or scan.stage not in RANK or scan.leg not in _LEGS:
+    told = None if scan.stage is None else _POSITIONS.get(scan.stage)
+    if told is None or scan.leg not in _LEGS:
         return None
-    stage = Stage(scan.stage)
+    stage = told.stage
     back = leg is Leg.RETURN or scan.leg == Leg.RETURN or stage is Stage.RETURNED
     if stage is Stage.DELIVERED and (back or scan.substatus in _TO_THE_SENDER or _at_the_sender(scan.place, route)):
         return POSITIONS[Leg.RETURN][Stage.RETURNED]
-    return POSITIONS[Leg.RETURN if back else Leg.OUTBOUND][stage]
+    return POSITIONS[Leg.RETURN][stage] if back else told
 
 
 def why_no_position(scan: Scan) -> tuple[str, str]:

@@ -25,7 +25,10 @@ PROVIDERS_OF: Final = """
 select body ->> 'provider' as provider, count(distinct shipment) as shipments
 from status.ledger where shipment = any($1::text[]) group by 1
 """
-DELETE_LEDGER: Final = "delete from status.ledger where shipment = any($1::text[])"
+DELETE_LEDGER: Final = """
+with gone as (delete from status.ledger where shipment = any($1::text[]))
+update status.shipment set revision = revision + 1 where shipment = any($1::text[])
+"""
 # The mark of a parcel that was closed before stays: purging forgets it when its time has come (rule E8).
 DELETE_SHIPMENTS: Final = "delete from status.shipment where shipment = any($1::text[]) and closed_through is null"
 

@@ -3,7 +3,6 @@
 Read-only. Nothing is decided: `explain.py` folds and words it. Called by the API, the agents' page and the command.
 """
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -15,7 +14,7 @@ from services.status.explain import Evidence
 from services.status.explain_parcel import Path
 from services.status.order_facts import gather
 from services.status.parcel_fold import History
-from services.status.queries import READ_ORDER, at_one_instant
+from services.status.queries import READ_ORDER, at_one_instant, told
 
 READ_PATH: Final = """
 select shipment, event_key, min(n) as first_n, count(*) as readings, sum(repeats) as repeats
@@ -39,11 +38,11 @@ order by shipment
 """
 # The index is on the events; whether a number is still shown is the document's say, and an erased order shows none.
 FIND_PRINTED: Final = """
-select distinct order_key from status.order_event e join status.orders o using (order_key)
-where e.body ->> 'printed' is not null and e.body ->> 'printed' = any($1::text[])
-    and o.doc ->> 'printed' = any($1::text[])
+select distinct order_key from status.order_event e
+where e.body ->> 'printed' is not null and e.body ->> 'printed' = any($1::text[]) and order_key > $2
 order by order_key limit 20
 """
+_PRINTED_AT_MOST: Final = 20
 
 
 async def find_evidence(pool: Pool, key: str) -> Evidence | None:
@@ -67,7 +66,7 @@ async def read_evidence(connection: Connection, key: str) -> Evidence | None:
         events=facts.ordered,
         histories=await repository.histories(connection, keys),
         path=await _path(connection, keys, key),
-        change=Change.model_validate(json.loads(row["change"])),
+        change=Change.model_validate(told(key, row["doc"], row["message"])["change"]),
     )
 
 
@@ -86,7 +85,16 @@ async def keys_of(connection: Connection, *, keys: Collection[str], number: str 
 
 async def orders_printed(connection: Connection, numbers: Collection[str]) -> list[str]:
     """Return the keys of the orders, of all shops, on which one of these numbers is printed: there can be several."""
-    return [row["order_key"] for row in await connection.fetch(FIND_PRINTED, list(numbers))]
+    found: list[str] = []
+    last = ""
+    while len(found) < _PRINTED_AT_MOST:
+        named = [row["order_key"] for row in await connection.fetch(FIND_PRINTED, list(numbers), last)]
+        if not named:
+            break
+        shown = await repository.documents(connection, named)
+        found += [key for key in named if (document := shown.get(key)) and document.get("printed") in numbers]
+        last = named[-1]
+    return found[:_PRINTED_AT_MOST]
 
 
 async def _path(connection: Connection, keys: Sequence[str], order: str | None) -> Path:

@@ -23,6 +23,10 @@ _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 #: Kinds that can stand last without touching what stands before them; the others withdraw, correct or overrule.
 _APPENDED: Final = frozenset({ScanKind.SCAN, ScanKind.SUMMARY, ScanKind.ESTIMATE, ScanKind.TIME})
 
+#: Asked for at every scan: a plain name is found ten times as fast as a member of its class.
+_SCAN: Final = ScanKind.SCAN
+_DAY: Final = TimePrecision.DAY
+
 
 @dataclass(slots=True)
 class Folding:
@@ -53,7 +57,7 @@ class Folding:
         if scan.event_key in self.seen or not self._stands_last(scan, at):
             return False
         state, told = self.run.state, self.run.told
-        if scan.kind == ScanKind.SCAN and scan.provider not in state.tellers:
+        if scan.kind == _SCAN and scan.provider not in state.tellers:
             state.tellers |= {scan.provider}
         machine.take(state, scan, told)
         self.seen.add(scan.event_key)
@@ -72,13 +76,13 @@ class Folding:
             return False
         if not moment_of(scan, at) > self.horizon:
             return False
-        if kind == ScanKind.SCAN:
+        if kind == _SCAN:
             first = scan.provider in self.summed_up and scan.provider not in self.run.state.tellers
-            return not (first or self._moves_a_day(scan)) and scan.time_precision != TimePrecision.DAY
+            return not (first or self._moves_a_day(scan)) and scan.time_precision != _DAY
         if kind == ScanKind.SUMMARY:
             told_scans = scan.provider in self.run.state.tellers
             return not (told_scans and scan.stage in ENDS) or self.last_teller == scan.provider
-        return kind == ScanKind.TIME or scan.time_precision != TimePrecision.DAY
+        return kind == ScanKind.TIME or scan.time_precision != _DAY
 
     def _moves_a_day(self, scan: Scan) -> bool:
         return bool(self.days) and local_date(scan, self.run.told.zone) in self.days

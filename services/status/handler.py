@@ -1,11 +1,12 @@
 """One batch of records becomes ledger rows, order states and outbox rows, in the consumer's transaction.
 
-The consumer (`services/runtime/consume.py`) holds the fence and commits. Here: lock the shipments, find who claims
-them, lock the orders, and only then read the orders and *all* their shipments (docs/engine-rules.md, steps 2 to 5).
+The consumer (`services/runtime/consume.py`) holds the fence and commits. Here: read the records, fold them
+(`ahead.py`: docs/engine-rules.md, steps 2 to 4), and write what comes of it (step 5).
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -16,47 +17,60 @@ from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
 from services.runtime.kafka import Record
 from services.runtime.postgres import Connection
-from services.status import closing, outbox, repeats, repository, timer_rows, versions
+from services.status import ahead, closing, outbox, repeats, saving, timer_rows, versions
 from services.status.awaited import first_dates
-from services.status.inputs import OrderIn, Refused, ScanIn, dead_letter, read
+from services.status.cache import Cache
+from services.status.inputs import Input, OrderIn, Refused, ScanIn, dead_letter, read
+from services.status.loaded import Loaded
 from services.status.messages import Message, dead_letter_message, status_message
 from services.status.milestones import NO_ATTEMPT
 from services.status.outputs import Outputs
-from services.status.replay import World, claims_on_the_way
+from services.status.portion import Portion
+from services.status.replay import World
 from services.status.replayed import Again
 from services.status.unknown_carriers import count_new
 
 SCHEMA: Final = "status"
 NOW: Final = "select now()"
 REPLAY_LIMIT_S: Final = 4.0
+#: Pages, the relay and heartbeats wait no longer than for so many records.
+BREATHE_EVERY: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """Applies batches. Holds nothing between them: orders and shipments are read anew under their locks."""
+    """Applies batches. What it keeps between them counts only where the locked rows say that it is still so."""
 
     outputs: Outputs
     timer_grace_s: float = 0.0
     """No timer fires sooner than this after the change that set it."""
+    cache: Cache | None = None
+    """For the one consumer that this handler serves; None: everything is read anew."""
+    portion: Portion = field(default_factory=Portion)
 
     async def apply(self, batch: Batch) -> None:
         """Apply the records of one batch; raises Conflict when a claim needs a shipment that was not locked."""
         connection, records = batch.connection, batch.records
         await versions.hold(connection)
-        await incarnation.hold(connection, SCHEMA)
+        database = await incarnation.hold(connection, SCHEMA)
         now: datetime = await connection.fetchval(NOW)
-        inputs = [read(record) for record in records]
+        inputs = [await _read(record, place) for place, record in enumerate(records)]
         items = [item for item in inputs if not isinstance(item, Refused)]
         refused = [item for item in inputs if isinstance(item, Refused)]
         messages: list[Message] = []
         if items:
-            world = await load(connection, items)
-            unknown = count_new(world.next_n)
-            _replay(world, items)
+            cache = Cache() if self.cache is None else self.cache
+            replay = Replaying(now, alone=len(items) == 1).replay
+            loaded = await ahead.fold(connection, items, replay, cache=cache, database=database)
+            world = loaded.world
+            unknown = count_new({key: row.stamp.next_n for key, row in loaded.locked.items()})
             refused += world.refused
-            messages = await self._save(connection, world, now)
-            await timer_rows.keep(connection, first_dates(world), grace_s=self.timer_grace_s)
-            batch.committed.append(lambda: _count(world, unknown))
+            messages = world.messages
+            await self._save(connection, world, now)
+            partly = loaded.partly()
+            dates = loaded.earlier(first_dates(world, partly=partly), partly=partly, now=now)
+            await timer_rows.keep(connection, dates, grace_s=self.timer_grace_s)
+            batch.committed.extend((lambda: _count(loaded, unknown), lambda: self._keep(loaded, len(items))))
         letters = [dead_letter_message(dead_letter(one, at=now), at=now) for one in refused]
         await outbox.append(connection, [self.outputs.addressed(one) for one in (*messages, *letters)])
         batch.committed.append(lambda: _count_refused(refused))
@@ -71,31 +85,39 @@ class Handler:
 
     async def save_again(self, connection: Connection, world: World, now: datetime) -> None:
         """Save what was read again without any record (`republishing.py`)."""
-        messages = await self._save(connection, world, now)
-        await outbox.append(connection, [self.outputs.addressed(one) for one in messages])
+        tell(world, now)
+        await self._save(connection, world, now)
+        await outbox.append(connection, [self.outputs.addressed(one) for one in world.messages])
 
-    async def _save(self, connection: Connection, world: World, now: datetime) -> list[Message]:
+    def _keep(self, loaded: Loaded, records: int) -> None:
+        self.portion.note(records, folded_again=loaded.folded_again)
+        if self.cache is not None:
+            loaded.put_back(self.cache)
+
+    async def _save(self, connection: Connection, world: World, now: datetime) -> None:
         await closing.leave(connection, world.erased, world.left)
-        await repository.append_ledger(connection, world.rows, at=now)
-        await repository.note_told_earlier(connection, world.told_earlier)
-        await repository.advance_shipments(connection, world.next_n)
-        await repository.save_events(connection, world.new_events)
+        await saving.append_ledger(connection, world.rows, at=now)
+        await saving.note_told_earlier(connection, world.told_earlier)
+        await saving.advance_shipments(connection, world.next_n)
+        await saving.save_events(connection, world.new_events)
         await repeats.count(connection, world.readings_again, world.events_again)
-        messages, newest = [], {}
-        for one in world.published:
-            traceparent = None if isinstance(one.item, Again) else trace_parent(one.item.record.headers)
-            message = status_message(one.order, one.document, one.change, at=now, traceparent=traceparent)
-            messages.append(message)
-            newest[one.order] = message
+        newest = {one.order: message for one, message in zip(world.published, world.messages, strict=True)}
         await closing.close_orders(connection, {order: world.orders[order] for order in world.erased}, newest)
-        for order, message in sorted(newest.items()):
-            if order not in world.erased:
-                await repository.save_order(connection, order, world.orders[order], message)
-        await repository.note_reread(connection, sorted(world.reread - newest.keys()))
-        return messages
+        lasting = [(order, message) for order, message in sorted(newest.items()) if order not in world.erased]
+        await saving.save_orders(connection, [(order, world.orders[order], last) for order, last in lasting])
+        await saving.note_reread(connection, sorted(world.reread - newest.keys()))
 
 
-def _count(world: World, unknown_carriers: int) -> None:
+def tell(world: World, now: datetime) -> None:
+    """Make the messages of what a world has published; they take their time, so before the orders are locked."""
+    for one in world.published[len(world.messages) :]:
+        traceparent = None if isinstance(one.item, Again) else trace_parent(one.item.record.headers)
+        world.messages.append(status_message(one.order, one.document, one.change, at=now, traceparent=traceparent))
+
+
+def _count(loaded: Loaded, unknown_carriers: int) -> None:
+    world = loaded.world
+    metrics.FOLDED_AGAIN.inc(loaded.folded_again)
     for one in world.published:
         metrics.PUBLISHED.labels(one.document["state"]).inc()
     metrics.REPEATED.inc(world.repeated)
@@ -124,64 +146,35 @@ def _count_refused(refused: Sequence[Refused]) -> None:
         metrics.DEAD_LETTERS.labels("status", one.reason).inc()
 
 
-def _replay(world: World, items: Sequence[ScanIn | OrderIn]) -> None:
-    """Apply the items; raises Conflict, to be run again with fewer, before the open transaction gets too old.
+async def _read(record: Record, place: int) -> Input:
+    if not place % BREATHE_EVERY:
+        await asyncio.sleep(0)
+    return read(record)
 
-    A hot order is folded again for every record of it: without this limit a batch could outlive the server's patience
-    with an idle transaction, again and again.
+
+@dataclass(slots=True)
+class Replaying:
+    """Applies records to worlds, until the open transaction gets too old.
+
+    A hot order is folded again for every record of it: without a limit a batch could outlive the server's patience with
+    an idle transaction, again and again.
     """
-    began = clock.monotonic()
-    for number, item in enumerate(items):
-        if number and clock.monotonic() - began > REPLAY_LIMIT_S:
-            raise Conflict("replay_too_long", f"{number} of {len(items)} records took {REPLAY_LIMIT_S:.0f} s")
-        world.apply(item)
 
+    now: datetime
+    alone: bool = False
+    """There is one record only: fewer cannot be tried."""
+    records: int = 0
+    seconds: float = 0.0
 
-async def load(
-    connection: Connection, items: Sequence[ScanIn | OrderIn], *, again: Collection[str] = frozenset()
-) -> World:
-    """Lock and load everything the items touch, and all of the orders that are to be read again without any."""
-    shipments = await _shipments_to_lock(connection, items, again)
-    next_n, closed = await repository.create_and_lock_shipments(connection, shipments)
-    orders = sorted(_orders_of(items).union(again, await repository.claimants(connection, shipments)))
-    rows = await repository.create_and_lock_orders(connection, orders)
-    # Under the orders' locks, and not before: a sibling parcel folded by another process must be seen.
-    events = await repository.events(connection, orders)
-    keys = await repository.claimed_keys(connection, orders)
-    histories = await repository.histories(connection, sorted(keys | set(shipments)))
-    _check_all_locked(items, events, again, locked=set(shipments))
-    return World(histories=histories, next_n=next_n, closed=closed, events=events, orders=rows)
-
-
-async def _shipments_to_lock(
-    connection: Connection, items: Sequence[ScanIn | OrderIn], again: Collection[str]
-) -> list[str]:
-    """Guess, from unlocked reads, every shipment that will get a row; `_check_all_locked` judges the guess."""
-    shipments = {item.shipment for item in items if isinstance(item, ScanIn)}
-    orders = sorted(_orders_of(items).union(again))
-    if orders:
-        events = await repository.events(connection, orders)
-        shipments |= await repository.claimed_keys(connection, orders)
-        shipments |= _claimed_on_the_way(items, events, again)
-    return sorted(shipments)
-
-
-def _orders_of(items: Iterable[ScanIn | OrderIn]) -> set[str]:
-    return {item.order for item in items if isinstance(item, OrderIn)}
-
-
-def _claimed_on_the_way(
-    items: Sequence[ScanIn | OrderIn], events: repository.Events, again: Collection[str]
-) -> set[str]:
-    keys: set[str] = set()
-    for order in _orders_of(items).union(again):
-        new = [item.stored for item in items if isinstance(item, OrderIn) and item.order == order]
-        keys |= claims_on_the_way(order, events[order].values(), new)
-    return keys
-
-
-def _check_all_locked(
-    items: Sequence[ScanIn | OrderIn], events: repository.Events, again: Collection[str], *, locked: set[str]
-) -> None:
-    if not _claimed_on_the_way(items, events, again) <= locked:
-        raise Conflict("claims_moved", "an order's claims changed while its shipments were being locked")
+    async def replay(self, world: World, items: Sequence[ScanIn | OrderIn]) -> None:
+        """Apply the items and make their messages; raises Conflict, to be run again with fewer."""
+        began = clock.monotonic()
+        for item in items:
+            if self.records and not self.alone and self.seconds + clock.monotonic() - began > REPLAY_LIMIT_S:
+                raise Conflict("replay_too_long", f"{self.records} records took {REPLAY_LIMIT_S:.0f} s")
+            world.apply(item)
+            self.records += 1
+            if not self.records % BREATHE_EVERY:
+                await asyncio.sleep(0)
+        tell(world, self.now)
+        self.seconds += clock.monotonic() - began

@@ -4,8 +4,6 @@ Every bound is checked here, so that Postgres cannot refuse a value later. Conta
 which roles were given.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +17,7 @@ from schemas.order_events import ORDER_EVENT, Author, Contact, ContactChanged, O
 from schemas.scans import SCAN, Scan
 from services.runtime.kafka import Record
 from services.status.order_facts import StoredEvent
-from services.status.readings import content_hash
+from services.status.readings import content_hash, digest
 
 SCANS: Final = "carrier.scans.v1"
 ORDER_EVENTS: Final = "order.events.v1"
@@ -115,9 +113,7 @@ def without_contacts(event: OrderEvent) -> OrderEvent:
 
 def stored_event(source: str, event_id: str, event: OrderEvent) -> StoredEvent:
     """Return an event with its identity and content hash."""
-    body = event.model_dump(mode="json", exclude_defaults=True)
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
-    return StoredEvent(source, event_id, event, digest)
+    return StoredEvent(source, event_id, event, digest(event.model_dump(mode="json", exclude_defaults=True)))
 
 
 def _causes(error: ValidationError) -> str:

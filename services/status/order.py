@@ -5,16 +5,17 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from schemas.envelope import utc_text
 from schemas.keys import split_order_key
 from schemas.vocabulary import Milestone, OrderState
 from schemas.words import SHIPPED_WITHOUT_NUMBER, order_words
-from services.status.kept import Kept
-from services.status.order_facts import OrderFacts, StoredEvent
+from services.status.drawn import Document, Drawn, Shown
+from services.status.kept import Kept, KeptOrder
+from services.status.order_facts import OrderFacts, ParcelFacts, StoredEvent
 from services.status.order_parts import (
-    Document,
     collection,
     condition_counts,
     conditions,
@@ -24,8 +25,8 @@ from services.status.order_parts import (
 )
 from services.status.order_times import unexpected
 from services.status.order_verdicts import reasons_of
-from services.status.parcel_document import milestone, parcel_document, plain
-from services.status.parcel_fold import History, facts_of, fold_parcels, position_of, units_of
+from services.status.parcel_document import draw, milestone, plain
+from services.status.parcel_fold import History, facts_of, fold_parcel, position_of, unit_positions
 from services.status.shipment import Reached
 from services.status.units import buckets_of, order_state
 
@@ -43,48 +44,96 @@ _NOTHING: Final[Document] = {
 def fold_order(
     key: str, events: Iterable[StoredEvent], histories: Mapping[str, History], *, kept: Kept | None = None
 ) -> Document:
-    """Return the state document of an order.
+    """Return the state document of an order; nobody changes it, for parts of it stand in the next one too.
 
     `histories` holds every key the order claims; scans of other orders' boxes in them are left out (rule E3). What is
     `kept` from the fold before is gone on with.
     """
     kept = kept if kept is not None else Kept()
     facts = facts_of(key, events, kept)
-    if key not in kept.judged:
-        kept.judged[key] = unexpected(key, facts, histories)
-    facts.unexpected = kept.judged[key]
-    shop, order = split_order_key(key)
+    held = kept.orders[key]
+    if held.unexpected is None:
+        held.unexpected = facts.unexpected = unexpected(key, facts, histories)
     if facts.erased is not None:
+        shop, order = split_order_key(key)
         return {"shop": shop, "order": order, **_shown(OrderState.ERASED, facts), **_NOTHING}
-    parcels = fold_parcels(key, facts, histories, kept=kept)
-    positions = units_of(parcels)
-    lines = buckets_of(facts, positions)
+    parcels = [_drawn(key, parcel, histories, held=held) for parcel in facts.parcels.values()]
+    held.shown = _showing(key, facts, parcels, _still_true(held.shown, facts))
+    return held.shown.document
+
+
+def _drawn(key: str, parcel: ParcelFacts, histories: Mapping[str, History], *, held: KeptOrder) -> Drawn:
+    """Return a parcel as it shows, as it was drawn before where it has taken no scan since."""
+    known = held.parcels.get(parcel.shipment)
+    before = None if known is None else known.drawn
+    if known is not None and before is not None and before.verdicts == len(known.folding.run.state.verdicts):
+        return before
+    state = fold_parcel(key, held.facts, parcel, histories, held=held)
+    position = position_of(parcel, state)
+    drawn = draw(position, unit_positions(parcel, state) if state.pieces else [position], state, before)
+    if (known := held.parcels.get(parcel.shipment)) is not None:
+        known.drawn = drawn
+    return drawn
+
+
+def _still_true(shown: Shown | None, facts: OrderFacts) -> Shown | None:
+    return shown if shown is not None and shown.unexpected == facts.unexpected else None
+
+
+def _showing(key: str, facts: OrderFacts, parcels: Sequence[Drawn], before: Shown | None) -> Shown:
+    """Return the document; where no parcel weighs otherwise than `before`, only the parcels' own parts are new."""
+    documents = [one.document for one in parcels]
+    weights = [one.weight for one in parcels]
+    if before is not None and before.weights == weights:
+        document = {**before.document, "parcels": documents}
+        return Shown(document, before.unexpected, before.weights, before.loads, before.lines)
+    positions = [unit for weight in weights for unit in weight.units]
+    loads = [position.load for position in positions]
+    same = before if before is not None and before.loads == loads else None
+    lines = buckets_of(facts, positions) if same is None else same.lines
     status = order_state(facts, lines, positions)
-    folded = [(position_of(parcel, state), state) for parcel, state in parcels]
+    # Of its own milestones only "cancelled" hangs on the state.
+    steady = None if OrderState.CANCELLED in {status, before and before.document["state"]} else before
+    folded = [(weight.position, weight.said) for weight in weights]
     more = substatus(status, facts, lines, positions=positions, folded=folded)
-    return {
-        "shop": shop,
-        "order": order,
+    document = {
+        **(_of_the_shop(key, facts) if before is None else before.document),
         **_shown(status, facts, more),
-        **_plan(facts),
         "collection": collection(facts, lines),
         "conditions": conditions(facts, lines, folded),
         "condition_counts": condition_counts(folded),
-        "lines": line_states(facts, lines),
-        "parcels": [parcel_document(position, state) for position, state in folded],
-        "milestones": _milestones(facts, status),
+        "lines": line_states(facts, lines) if same is None else same.document["lines"],
+        "parcels": documents,
+        "milestones": _milestones(facts, status) if steady is None else steady.document["milestones"],
         "sellers": sellers(facts, lines, positions),
-        "set_aside": reasons_of(facts),
         "substatus": more,
+    }
+    return Shown(document, facts.unexpected, weights, loads, lines)
+
+
+def _of_the_shop(key: str, facts: OrderFacts) -> Document:
+    """Return what no scan changes; the other fields stand here in their places only."""
+    shop, order = split_order_key(key)
+    return {
+        "shop": shop,
+        "order": order,
+        **dict.fromkeys(("state", "display")),
+        **_plan(facts),
+        **dict.fromkeys(("collection", "conditions", "condition_counts", "lines", "parcels", "milestones", "sellers")),
+        "set_aside": reasons_of(facts),
     }
 
 
 def _shown(status: OrderState, facts: OrderFacts, more: str | None = None) -> Document:
-    words = order_words(status, more)
     numbers = any(parcel.number is not None for parcel in facts.parcels.values())
+    return {"state": status.value, "display": _display(status, more, numbers=numbers)}
+
+
+@lru_cache(maxsize=256)
+def _display(status: OrderState, more: str | None, *, numbers: bool) -> Document:
+    words = order_words(status, more)
     following = SHIPPED_WITHOUT_NUMBER if status is OrderState.SHIPPED and not numbers else words.next
-    display = {"status": words.status, "sentence": words.sentence, "next": following, "acts": words.acts}
-    return {"state": status.value, "display": display}
+    return {"status": words.status, "sentence": words.sentence, "next": following, "acts": words.acts}
 
 
 def _plan(facts: OrderFacts) -> Document:

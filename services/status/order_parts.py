@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from schemas.envelope import utc_text
 from schemas.order_events import Backordered, Line, ReadyToCollect, TimeReached
 from schemas.vocabulary import Bucket, Condition, OrderState, Stage
 from schemas.words import NOT_COLLECTED, NOT_REALLY_ATTEMPTED, ORDER_WORDS
+from services.status.drawn import Document, Said
 from services.status.expectations import Rule, basis_of
 from services.status.order_facts import OrderFacts, Quantities, StoredEvent
 from services.status.parcel_document import plain
@@ -15,8 +16,7 @@ from services.status.positions import ParcelPosition
 from services.status.shipment import ShipmentState
 from services.status.units import NOT_STARTED, TO_COME, buckets_of, order_state
 
-Document = dict[str, Any]
-Folded = Sequence[tuple[ParcelPosition, ShipmentState]]
+Folded = Sequence[tuple[ParcelPosition, ShipmentState | Said]]
 Lines = Mapping[str, Mapping[Bucket, int]]
 
 #: Conditions of a parcel that show as the order's `exception` badge (docs/state-model.md).
@@ -33,17 +33,19 @@ EXCEPTION: Final = "exception"
 BACKORDERED: Final = "backordered"
 RETURN_REQUESTED: Final = "return_requested"
 
+#: Words as plain text, looked up once.
+_BUCKETS: Final = {bucket: bucket.value for bucket in Bucket}
+
 _RETURNABLE: Final = frozenset({Bucket.DELIVERED, Bucket.COLLECTED})
 
 
 def conditions(facts: OrderFacts, lines: Lines, folded: Folded) -> list[str]:
     """Return the order's conditions, always in one order."""
     counts = condition_counts(folded)
-    delayed = DELAYED in counts or _promise_missed(facts, lines) or _never_dispatched(facts, lines)
     found = (
-        (DELAYED, delayed),
+        (DELAYED, DELAYED in counts or _promise_missed(facts, lines) or _never_dispatched(facts, lines)),
         (EXCEPTION, EXCEPTION in counts),
-        (BACKORDERED, any(_backordered(facts, line, buckets) for line, buckets in lines.items())),
+        (BACKORDERED, _some_backordered(facts, lines)),
         (RETURN_REQUESTED, _return_requested(facts, lines)),
     )
     return [name for name, holds in found if holds]
@@ -51,7 +53,9 @@ def conditions(facts: OrderFacts, lines: Lines, folded: Folded) -> list[str]:
 
 def condition_counts(folded: Folded) -> dict[str, int]:
     """Return how many open parcels are delayed, and how many need attention."""
-    named = [set(state.conditions) for position, state in folded if position.open]
+    named = [frozenset(state.conditions) for position, state in folded if state.conditions and position.open]
+    if not named:
+        return {}
     counts = {
         DELAYED: sum(Condition.DELAYED in names for names in named),
         EXCEPTION: sum(bool(names & EXCEPTIONS) for names in named),
@@ -67,12 +71,14 @@ def _reached(facts: OrderFacts, rule: Rule, since: StoredEvent) -> bool:
 
 
 def _promise_missed(facts: OrderFacts, lines: Lines) -> bool:
-    if facts.promise is None or not _units(lines.values(), TO_COME):
+    if not facts.times or facts.promise is None or not _units(lines.values(), TO_COME):
         return False
     return _reached(facts, Rule.PROMISE_MISSED, facts.promise.made_by)
 
 
 def _never_dispatched(facts: OrderFacts, lines: Lines) -> bool:
+    if not facts.times:
+        return False
     active = sum(sum(buckets.values()) - buckets.get(Bucket.CANCELLED, 0) for buckets in lines.values())
     if facts.free is None or not active or _units(lines.values(), NOT_STARTED) != active:
         return False
@@ -82,11 +88,19 @@ def _never_dispatched(facts: OrderFacts, lines: Lines) -> bool:
 def _return_requested(facts: OrderFacts, lines: Lines) -> bool:
     """Tell whether units that somebody wants to send back have not moved yet."""
     asked = facts.return_requested
+    if asked.last is None:
+        return False
     for line, buckets in lines.items():
         wanted = asked.of(line, sum(buckets.values())) - buckets.get(Bucket.RETURNING, 0)
         if wanted > buckets.get(Bucket.RETURNED, 0) and _units([buckets], _RETURNABLE):
             return True
     return False
+
+
+def _some_backordered(facts: OrderFacts, lines: Lines) -> bool:
+    if facts.backordered.last is None:
+        return False
+    return any(_backordered(facts, line, buckets) for line, buckets in lines.items())
 
 
 def _backordered(facts: OrderFacts, line: str, buckets: Mapping[Bucket, int]) -> int:
@@ -135,7 +149,7 @@ def _line(facts: OrderFacts, line: Line, buckets: Mapping[Bucket, int]) -> Docum
         "seller": line.seller,
         "fulfilled_from": line.fulfilled_from,
         "ordered": line.quantity,
-        "buckets": {bucket.value: count for bucket, count in buckets.items()},
+        "buckets": {_BUCKETS[bucket]: count for bucket, count in buckets.items()},
         "backordered": missing,
         "expected": None if expected is None else plain(expected),
     }
@@ -144,7 +158,7 @@ def _line(facts: OrderFacts, line: Line, buckets: Mapping[Bucket, int]) -> Docum
 def collection(facts: OrderFacts, lines: Lines) -> Document | None:
     """Return where the goods wait at the shop's own store, while some do."""
     last = facts.ready.last
-    if not _units(lines.values(), (Bucket.READY,)) or last is None or not isinstance(last.event, ReadyToCollect):
+    if last is None or not isinstance(last.event, ReadyToCollect) or not _units(lines.values(), (Bucket.READY,)):
         return None
     until = facts.collection_until
     return {

@@ -102,7 +102,7 @@ class ParcelFacts:
 
 @dataclass(slots=True)
 class Parcels:
-    """The parcels of an order, by the shop's id."""
+    """The parcels of an order, by the shop's id, in the order in which they were created."""
 
     known: dict[str, ParcelFacts]
     dispatched_all: StoredEvent | None = None
@@ -118,6 +118,8 @@ def gather_parcels(ordered: Iterable[StoredEvent]) -> Parcels:
     for stored in events:
         _note_change(parcels, stored)
         _note_override(parcels, stored)
+    created = sorted(parcels.known.values(), key=lambda parcel: (parcel.start, parcel.shipment))
+    parcels.known = {parcel.shipment: parcel for parcel in created}
     return parcels
 
 

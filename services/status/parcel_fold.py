@@ -13,7 +13,7 @@ from schemas.vocabulary import Leg, Milestone, ScanKind, Stage
 from services.status.claims import Claim, scans_of
 from services.status.expectations import Mark, basis_of
 from services.status.folding import begin
-from services.status.kept import Kept
+from services.status.kept import Kept, KeptOrder, KeptParcel
 from services.status.order_facts import OrderFacts, ParcelFacts, StoredEvent, gather
 from services.status.pieces import Telling, fold_pieces, names_of
 from services.status.positions import ParcelPosition
@@ -45,26 +45,27 @@ def merged(readings: Iterable[tuple[tuple[str, str], Scan]]) -> list[Scan]:
 
 def facts_of(key: str, events: Iterable[StoredEvent], kept: Kept) -> OrderFacts:
     """Return the facts of an order, gathered once while none of its events changes."""
-    if key not in kept.facts:
-        kept.facts[key] = gather(events)
-    return kept.facts[key]
+    held = kept.orders.get(key)
+    if held is None:
+        held = kept.orders[key] = KeptOrder(gather(events))
+    return held.facts
 
 
 def fold_parcels(
     key: str, facts: OrderFacts, histories: Mapping[str, History], *, kept: Kept | None = None
 ) -> list[tuple[ParcelFacts, ShipmentState]]:
     """Fold all parcels of an order, in the order in which they were created."""
-    parcels = sorted(facts.parcels.values(), key=lambda parcel: (parcel.start, parcel.shipment))
-    return [(parcel, fold_parcel(key, facts, parcel, histories, kept=kept)) for parcel in parcels]
+    held = None if kept is None else kept.orders.get(key)
+    return [(parcel, fold_parcel(key, facts, parcel, histories, held=held)) for parcel in facts.parcels.values()]
 
 
 def fold_parcel(
-    key: str, facts: OrderFacts, parcel: ParcelFacts, histories: Mapping[str, History], *, kept: Kept | None = None
+    key: str, facts: OrderFacts, parcel: ParcelFacts, histories: Mapping[str, History], *, held: KeptOrder | None = None
 ) -> ShipmentState:
     """Fold one parcel from the union of the histories of its keys (rule E4), each cut to this order's box."""
-    folding = None if kept is None else kept.foldings.get((key, parcel.shipment))
-    if folding is not None:
-        return folding.state
+    known = None if held is None else held.parcels.get(parcel.shipment)
+    if known is not None:
+        return known.folding.state
     scans, whole = _visible(key, parcel, histories)
     route = route_of(facts, parcel)
     if names := names_of(scans):
@@ -73,8 +74,8 @@ def fold_parcel(
     folding = begin(scans, zone=facts.zone, route=route, overrides=parcel.overrides)
     # What comes next of a return would have to be turned round first, and of a number that others claim, or of which
     # another box was left out, asked for whose it is: all are few, and folded anew.
-    if kept is not None and whole and not parcel.is_return:
-        kept.foldings[key, parcel.shipment] = folding
+    if held is not None and whole and not parcel.is_return:
+        held.parcels[parcel.shipment] = KeptParcel(folding)
     return folding.state
 
 
@@ -85,7 +86,7 @@ def _visible(key: str, parcel: ParcelFacts, histories: Mapping[str, History]) ->
     whole = True
     for shipment_key in parcel.keys:
         history = histories.get(shipment_key)
-        if history is None:
+        if history is None or not history.readings:
             continue
         # The order's own claim always stands among the others: without it, all groups would be other orders' boxes.
         claims = {**history.claims, (key, parcel.shipment): Claim(parcel.start, key, parcel.shipment)}

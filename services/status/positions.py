@@ -5,7 +5,7 @@ Every stage and leg has an answer here; what parcels without lines say together 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.vocabulary import Bucket, Leg, Stage
 from services.status.order_facts import ParcelFacts
@@ -29,6 +29,16 @@ _END_OF: Final = {
     Stage.DISPOSED: Bucket.LOST,
 }
 ENDS: Final = frozenset(_END_OF.values())
+
+
+class Load(NamedTuple):
+    """What the buckets of an order's lines need of a place where units are."""
+
+    facts: ParcelFacts
+    bucket: Bucket | None
+    active: bool
+    stage: Stage | None
+    """Only of units that no line names: those stand with the slowest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,11 @@ class ParcelPosition:
             return self._before_the_return if back is None and not self.facts.is_return else back
         # An end counts without any scan on the way: a carrier can lose what it never scanned.
         return _END_OF.get(self.stage) or (Bucket.SHIPPED if self.shipped else None)
+
+    @property
+    def load(self) -> Load:
+        """What the buckets of the lines follow from."""
+        return Load(self.facts, self.bucket, self.active, None if self.facts.lines else self.stage)
 
     @property
     def _before_the_return(self) -> Bucket | None:

@@ -25,9 +25,11 @@ select coalesce(extract(epoch from clock_timestamp() - created_at), 0)::float8 f
 """
 # The files hold deleted rows as well and never shrink by themselves: an upper bound that costs nothing to read.
 FILES: Final = "select pg_total_relation_size('status.outbox')"
-# As stored, compressed; known without reading the values that lie apart.
+# As stored, compressed; known without reading what lies apart.
 ROWS: Final = """
-select coalesce(sum(pg_column_size(key) + coalesce(pg_column_size(value), 0) + pg_column_size(headers)), 0)
+select coalesce(sum(
+    coalesce(pg_column_size(payload), 0) + coalesce(pg_column_size(snapshots), 0)
+    + coalesce(pg_column_size(key) + pg_column_size(headers), 0) + coalesce(pg_column_size(value), 0)), 0)
 from status.outbox
 """
 

@@ -12,7 +12,8 @@ from typing import Final, TypeVar
 from schemas.order_events import Placed
 from schemas.order_status import ORDER_STATUS, OrderStatus
 from services.runtime.postgres import Connection, Pool, retried
-from services.status import repository
+from services.status import packed, repository
+from services.status.changes import Document
 from services.status.closed import ERASED, erased_event, erased_status
 from services.status.machine import Verdict
 from services.status.order_facts import ParcelFacts, StoredEvent, gather
@@ -22,12 +23,12 @@ Read = TypeVar("Read")
 
 #: Every statement of a request sees the database as of one instant.
 ONE_INSTANT: Final = "set transaction isolation level repeatable read, read only"
-#: The document is whole, the message may be shortened: only `change` is taken from it. Of an order that a lost future
-#: published (rule E7) all is, until it is corrected: what that version showed is not shown otherwise under its number.
+#: Where there is a document it is whole, and the message shortened. Of an order that a lost future published (rule E7)
+#: only the message counts, until it is corrected: what that version showed is not shown otherwise under its number.
 READ_ORDER: Final = """
-select case when restored then convert_from(message, 'UTF8')::jsonb else doc end as doc,
-    (convert_from(message, 'UTF8')::jsonb) -> 'change' as change, version, closed, closed_through
-from status.orders where order_key = $1 and (closed = 'erased' or (doc is not null and message is not null))
+select case when not restored then doc end as doc, message, version, closed, closed_through
+from status.orders
+where order_key = $1 and (closed = 'erased' or (message is not null and (doc is not null or not restored)))
 """
 #: A request waits for the database no longer than its caller would.
 _TRIES: Final = 2
@@ -68,6 +69,12 @@ async def at_one_instant(pool: Pool, read: Callable[[Connection], Awaitable[Read
     return await retried(pool, work, what=what, tries=_TRIES)
 
 
+def told(key: str, doc: str | None, message: bytes) -> Document:
+    """Return what a row of `READ_ORDER` says: the newest message, whole where it was shortened."""
+    newest: Document = json.loads(packed.unpack(key, message))
+    return newest if doc is None else {**json.loads(doc), "change": newest["change"]}
+
+
 async def _read(connection: Connection, key: str, wanted: Callable[[ParcelFacts], bool]) -> Found | None:
     row = await connection.fetchrow(READ_ORDER, key)
     if row is None:
@@ -75,7 +82,7 @@ async def _read(connection: Connection, key: str, wanted: Callable[[ParcelFacts]
     if row["closed"] == ERASED:
         document = erased_status(key, row["closed_through"], version=row["version"])
         return Found(ORDER_STATUS.validate_python(document), (erased_event(key, row["closed_through"]),), {})
-    status = ORDER_STATUS.validate_python({**json.loads(row["doc"]), "change": json.loads(row["change"])})
+    status = ORDER_STATUS.validate_python(told(key, row["doc"], row["message"]))
     stored = (await repository.events(connection, [key]))[key].values()
     facts = gather(stored)
     parcels = [parcel for parcel in facts.parcels.values() if wanted(parcel)]

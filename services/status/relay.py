@@ -6,101 +6,41 @@ acknowledgement and delete sends the same bytes again, which readers know by (ke
 """
 
 import asyncio
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 from uuid import uuid4
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from services.runtime import delivery, incarnation, metrics
+from services.runtime import clock, delivery, incarnation, metrics
 from services.runtime.failpoints import hit
 from services.runtime.life import Life
 from services.runtime.postgres import Connection, Pool
 from services.runtime.settings import KafkaSettings
 from services.runtime.watchdog import Heart
+from services.status import relay_rows, snapshot_repeats
 from services.status.consumer import SCHEMA
 from services.status.messages import SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
+from services.status.record_batches import MAX_BATCH_BYTES, Ready, count, pack
+from services.status.relay_rows import Head, Queue
+
+__all__ = ["MAX_BATCH_BYTES", "Relay"]
 
 log = structlog.stdlib.get_logger("trackfold.status.relay")
 
-#: Kafka bounds a record batch by the topic's max.message.bytes (256 KiB): stay under it with the batch's own overhead.
-MAX_BATCH_BYTES: Final = 240 * 1024
 SEND_TIMEOUT_S: Final = 10.0
-#: A repeat that Kafka still holds can arrive this late; then the newest snapshot must be written once more.
-REPEAT_AFTER: Final = "10 minutes"
-_REPEATS_AT_ONCE: Final = 20
-#: What one transaction reads at most, so that a backlog of large orders neither fills the memory nor goes on for ever.
-MAX_ROUND_BYTES: Final = 1024 * 1024
+#: What one round reads at most, so that a backlog neither fills the memory nor goes on for ever; compressed.
+MAX_ROUND_BYTES: Final = 4 * 1024 * 1024
 
-QUEUES: Final = "select distinct topic, part from status.outbox order by topic, part"
-# One relay a partition: two would interleave. The lock ends with the transaction, so a frozen relay loses it to the
-# server's idle limit, and nobody has to guess whether it still lives.
-TRY_LOCK: Final = "select pg_try_advisory_xact_lock(hashtextextended('relay ' || $1, 0))"
-READ_ROWS: Final = """
-select id, key, value, headers, timestamp_ms, tombstone from (
-    select head.*, coalesce(sum(octet_length(value)) over (
-        order by id rows between unbounded preceding and 1 preceding), 0) as bytes_before
-    from (select * from status.outbox where topic = $1 and part = $2 order by id limit $3) as head
-) as measured where bytes_before < $4 order by id
-"""
 # The server takes a silent transaction for a frozen one, and waiting for Kafka is silence.
 STILL_HERE: Final = "select 1"
-DELETE_ROWS: Final = "delete from status.outbox where topic = $1 and part = $2 and id = any($3::bigint[])"
-READ_OWNER: Final = "select owner from status.relay_position where topic = $1 and part = $2"
-# A round of tombstones alone puts nothing on the topic and does not know where it ends.
-ADVANCE: Final = """
-insert into status.relay_position (topic, part, next_offset, owner) values ($1, $2, coalesce($3::bigint, 0), $4)
-on conflict (topic, part) do update
-set next_offset = coalesce($3, relay_position.next_offset), owner = excluded.owner, updated_at = now()
-"""
-SCHEDULE_REPEATS: Final = f"""
-insert into status.snapshot_repeat (order_key, due_at)
-select distinct key, now() + interval '{REPEAT_AFTER}' from unnest($1::text[]) as t (key) order by key
-on conflict (order_key) do update set due_at = excluded.due_at
-"""  # noqa: S608 - a constant of ours
-# One statement, so that an owner is never written down without its repeats.
-TAKE_OVER: Final = f"""
-with planned as ({SCHEDULE_REPEATS})
-insert into status.relay_position (topic, part, next_offset, owner) values ($2, $3, 0, $4)
-on conflict (topic, part) do update set owner = excluded.owner, updated_at = now()
-"""  # noqa: S608 - a constant of ours
-# Put off before they are sent, and not in the transaction of the sends: whoever dies in one leaves them planned, for a
-# repeat can be late as well.
-TAKE_REPEATS: Final = f"""
-update status.snapshot_repeat set due_at = now() + interval '{REPEAT_AFTER}' where order_key in (
-    select order_key from status.snapshot_repeat where due_at <= now() order by order_key limit $1
-    for update skip locked)
-returning order_key, due_at
-"""  # noqa: S608 - a constant of ours
-# Only as it was put off here: what was planned anew meanwhile stays.
-END_REPEATS: Final = """
-delete from status.snapshot_repeat as planned using unnest($1::text[], $2::timestamptz[]) as done (order_key, due_at)
-where planned.order_key = done.order_key and planned.due_at = done.due_at
-"""
-# Of a closed order that is a tombstone again: it has no message.
-NEWEST: Final = """
-select order_key, message as value, message_headers as headers, message_ms as timestamp_ms
-from status.orders where order_key = any($1::text[]) and (message is not null or closed is not null)
-order by order_key for update
-"""
+STILL_HERE_S: Final = 0.5
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One message as the outbox holds it."""
-
-    id: int
-    key: bytes
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
-    timestamp_ms: int
-    tombstone: bool = False
-    """Its order's snapshot is a record without value (rules E8, E9); without a value of its own it is nothing else."""
+_Send: TypeAlias = "asyncio.Future[int | None]"
 
 
 @dataclass(slots=True)
@@ -111,112 +51,151 @@ class Relay:
     kafka: KafkaSettings
     pool: Pool
     producer: AIOKafkaProducer
-    """Its `max_batch_size` is MAX_BATCH_BYTES."""
     outputs: Outputs
     poll_s: float = 0.05
     limit: int = 500
+    """Rows of one queue that a round takes at most."""
+    patience_s: float = 2.0
+    """How long a queue waits for the relay that had it last, before another one takes it."""
+    repeat_s: float = 1.0
+    """How often it is asked which snapshots are to be repeated."""
     name: str = field(default_factory=lambda: uuid4().hex)
     _heart: Heart | None = None
-    _at: tuple[str, int] = ("", -1)
-    """The queue at work. After a failure the next round begins behind it, or one dead partition would stop all."""
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _unplanned: set[str] = field(default_factory=set)
     """Orders whose snapshots must be repeated and of which the database could not be told yet."""
+    _repeats_at: float = 0.0
+
+    def wake(self) -> None:
+        """Look at once: this process has just committed something."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Relay until the process stops; a loop for `life.spawn`. Waits for Kafka and Postgres as long as they need."""
         self._heart = self.life.heart("relay")
         while not self.life.stopping.is_set():
-            self._heart.beat()
+            self._beat()
+            self._woken.clear()
             moved = await delivery.persist(self.relay_once, life=self.life, what="relay", heart=self._heart)
             if not moved:
-                await self.life.pause(self.poll_s)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for this process's next commit; not for long, because others may leave something."""
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._woken, self.life.stopping)]
+        try:
+            await asyncio.wait(ends, timeout=self.poll_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in ends:
+                one.cancel()
 
     async def relay_once(self) -> int:
-        """Relay once through every queue that has rows; return how many rows were relayed."""
+        """Relay once through every queue that has rows; return how many messages were relayed."""
         async with self.pool.acquire() as connection:
-            queues = [(row["topic"], row["part"]) for row in await connection.fetch(QUEUES)]
-        moved = 0
-        for queue in [*(one for one in queues if one > self._at), *(one for one in queues if one <= self._at)]:
-            self._at = queue
-            moved += await self._relay(*queue)
-        self._at = ("", -1)
+            queues = await relay_rows.queues(connection, self.name, patience_s=self.patience_s)
+        moved = await self._relay(queues) if queues else 0
         await self._repeat_snapshots()
         return moved
 
-    async def _relay(self, topic: str, part: int) -> int:
-        """Relay the head of one queue: read, send, await the acknowledgement, delete, all under the queue's lock."""
-        rows: Sequence[Row] = ()
-        sending = False
+    async def _relay(self, queues: Sequence[Queue]) -> int:
+        """Relay the heads of queues under their locks: read, send, delete what was acknowledged; raise what failed."""
+        heads: Sequence[Head] = ()
+        sends: Sequence[_Send] = ()
         try:
             async with self.pool.transaction() as connection:
-                if not await connection.fetchval(TRY_LOCK, f"{topic}/{part}"):
+                heads = await self._heads(connection, queues)
+                if not heads:
                     return 0
-                rows = await _read(connection, topic, part, limit=self.limit)
-                if not rows:
-                    return 0
-                # What a lost future has published is marked first: this moves the place from which it is read back.
-                await incarnation.hold(connection, SCHEMA)
-                await self._take_over(connection, topic, part, rows=rows)
                 await hit("relay.before_send")
-                sending = True
-                next_offset = await self._send(connection, topic, part, rows=rows)
+                sends = [asyncio.ensure_future(self._send(head)) for head in heads]
+                await self._all_settled(connection, sends)
+                done = {place: one.result() for place, one in enumerate(sends) if one.exception() is None}
                 await hit("relay.after_send")
-                await connection.execute(DELETE_ROWS, topic, part, [row.id for row in rows])
-                await connection.execute(ADVANCE, topic, part, next_offset, self.name)
+                if done:
+                    await relay_rows.sent(connection, [heads[place] for place in done], list(done.values()), self.name)
                 await hit("relay.before_commit")
         except Exception:
-            if sending and topic == STATUS_TOPIC:
-                await self._schedule_repeats(_keys(rows))
+            if sends:
+                await self._plan_repeats(heads)
             raise
-        metrics.RELAYED.labels(topic).inc(len(rows))
-        return len(rows)
+        return await self._account(heads, sends)
 
-    async def _send(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> int | None:
+    async def _heads(self, connection: Connection, queues: Sequence[Queue]) -> Sequence[Head]:
+        locked = await relay_rows.lock(connection, queues)
+        if not locked:
+            return ()
+        heads = await relay_rows.read(connection, locked, limit=self.limit, limit_bytes=MAX_ROUND_BYTES)
+        if heads:
+            # What a lost future has published is marked first: this moves the place from which it is read back.
+            await incarnation.hold(connection, SCHEMA)
+            await self._take_over(heads)
+        return heads
+
+    async def _all_settled(self, connection: Connection, sends: Sequence[_Send]) -> None:
+        """Wait until each queue was sent or has failed; end all sends where this ends early."""
+        try:
+            while (await asyncio.wait(sends, timeout=STILL_HERE_S))[1]:
+                await connection.execute(STILL_HERE)
+                self._beat()
+        finally:
+            for one in sends:
+                one.cancel()
+            await asyncio.gather(*sends, return_exceptions=True)
+
+    async def _account(self, heads: Sequence[Head], sends: Sequence[_Send]) -> int:
+        """Count what was relayed; see to what failed and raise the first of it: one dead partition stops no other."""
+        outcomes = [(head, one.exception()) for head, one in zip(heads, sends, strict=True)]
+        relayed = [head for head, failed in outcomes if failed is None]
+        for head in relayed:
+            metrics.RELAYED.labels(head.queue.topic).inc(head.messages)
+        if len(relayed) < len(heads):
+            await self._plan_repeats([head for head, failed in outcomes if failed is not None])
+            raise next(failed for _, failed in outcomes if failed is not None)
+        return sum(head.messages for head in relayed)
+
+    async def _send(self, head: Head) -> int | None:
         """Send rows; return the offset behind the last. Snapshots first: a reader of snapshots misses nothing (E1)."""
-        if topic == STATUS_TOPIC:
-            newest = {row.key: row for row in rows}
-            snapshots = [replace(row, value=None) if row.tombstone else row for row in newest.values()]
-            await self._send_batches(connection, SNAPSHOT_TOPIC, part, rows=snapshots)
-            await hit("relay.after_snapshot")
-        told = [row for row in rows if row.value is not None]
-        return await self._send_batches(connection, topic, part, rows=told)
-
-    async def _send_batches(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> int | None:
-        wire, next_offset, left = self.kafka.topic(topic), None, list(rows)
-        while left:
-            batch = self.producer.create_batch()
-            taken = 0
-            for row in left:
-                if batch.append(key=row.key, value=row.value, timestamp=row.timestamp_ms, headers=row.headers) is None:
-                    break
-                taken += 1
-            batch.close()
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                done = await (await self.producer.send_batch(batch, wire, partition=part))
-            await connection.execute(STILL_HERE)
-            if self._heart is not None:
-                self._heart.beat()
-            next_offset = done.offset + taken
-            left = left[taken:]
+        topic, part = head.queue
+        next_offset = None
+        for row in head.rows:
+            if row.snapshots:
+                await self._send_batches(SNAPSHOT_TOPIC, part, row.snapshots)
+                await hit("relay.after_snapshot")
+            next_offset = await self._send_batches(topic, part, row.batches) or next_offset
         return next_offset
 
-    async def _take_over(self, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]) -> None:
-        """Plan to repeat the snapshots of a queue that another process relayed: its last send may be under way.
+    async def _send_batches(self, topic: str, part: int, batches: Sequence[bytes]) -> int | None:
+        wire, next_offset = self.kafka.topic(topic), None
+        for batch in batches:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                done = await (await self.producer.send_batch(Ready(batch), wire, partition=part))
+            self._beat()
+            next_offset = done.offset + count(batch)
+        return next_offset
+
+    async def _take_over(self, heads: Sequence[Head]) -> None:
+        """Plan to repeat the snapshots of queues that another process relayed: its last send may be under way.
 
         Committed before the first send, apart from the transaction that holds the lock: whoever is killed or cancelled
         on that send leaves its name, and the one before it, which may still be there, sees that it was not alone. A
         queue without an owner may have lost its first one before that was written down.
         """
-        if topic == STATUS_TOPIC and await connection.fetchval(READ_OWNER, topic, part) != self.name:
-            async with self.pool.acquire() as apart:
-                await apart.execute(TAKE_OVER, _keys(rows), topic, part, self.name)
+        taken = [one for one in heads if one.queue.topic == STATUS_TOPIC and one.owner != self.name]
+        if not taken:
+            return
+        async with self.pool.acquire() as apart:
+            for one in taken:
+                await snapshot_repeats.take_over(apart, *one.queue, keys=one.keys, name=self.name)
 
-    async def _schedule_repeats(self, keys: Sequence[str]) -> None:
-        """After a send of unknown outcome: the same bytes can appear late, behind newer ones."""
-        self._unplanned.update(keys)
+    async def _plan_repeats(self, heads: Sequence[Head]) -> None:
+        """After sends of unknown outcome: the same bytes can appear late, behind newer ones."""
+        self._unplanned.update(key for head in heads if head.queue.topic == STATUS_TOPIC for key in head.keys)
+        keys = sorted(self._unplanned)
+        if not keys:
+            return
         try:
             async with self.pool.transaction() as connection:
-                await connection.execute(SCHEDULE_REPEATS, keys)
+                await snapshot_repeats.plan(connection, keys)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("cannot plan to repeat snapshots yet", error=delivery.describe(error))
         else:
@@ -225,32 +204,22 @@ class Relay:
     async def _repeat_snapshots(self) -> None:
         """Send the newest snapshots once more that are due; the orders stay locked, so none can get newer meanwhile."""
         if self._unplanned:
-            await self._schedule_repeats(sorted(self._unplanned))
+            await self._plan_repeats(())
+        if clock.monotonic() < self._repeats_at:
+            return
         async with self.pool.acquire() as connection:
-            due = {row["order_key"]: row["due_at"] for row in await connection.fetch(TAKE_REPEATS, _REPEATS_AT_ONCE)}
+            due = await snapshot_repeats.take(connection)
+        if len(due) < snapshot_repeats.AT_ONCE:
+            self._repeats_at = clock.monotonic() + self.repeat_s
         if not due:
             return
         async with self.pool.transaction() as connection:
             await incarnation.hold(connection, SCHEMA)
-            for row in await connection.fetch(NEWEST, list(due)):
-                key = row["order_key"].encode()
-                one = Row(0, key, row["value"], _headers(row["headers"]), row["timestamp_ms"])
-                await self._send_batches(
-                    connection, SNAPSHOT_TOPIC, self.outputs.partition(SNAPSHOT_TOPIC, key), rows=[one]
-                )
-            await connection.execute(END_REPEATS, list(due), list(due.values()))
+            for one in await snapshot_repeats.newest(connection, list(due)):
+                await self._send_batches(SNAPSHOT_TOPIC, self.outputs.partition(SNAPSHOT_TOPIC, one.key), [pack([one])])
+                await connection.execute(STILL_HERE)
+            await snapshot_repeats.end(connection, due)
 
-
-async def _read(connection: Connection, topic: str, part: int, *, limit: int) -> list[Row]:
-    return [
-        Row(row["id"], row["key"], row["value"], _headers(row["headers"]), row["timestamp_ms"], row["tombstone"])
-        for row in await connection.fetch(READ_ROWS, topic, part, limit, MAX_ROUND_BYTES)
-    ]
-
-
-def _headers(stored: str) -> list[tuple[str, bytes]]:
-    return [(name, value.encode()) for name, value in json.loads(stored)]
-
-
-def _keys(rows: Sequence[Row]) -> list[str]:
-    return [row.key.decode() for row in rows]
+    def _beat(self) -> None:
+        if self._heart is not None:
+            self._heart.beat()

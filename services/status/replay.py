@@ -14,10 +14,12 @@ from schemas.order_events import MAX_PARCELS, Erased, ReturnShipmentCreated, Shi
 from schemas.scans import Scan
 from schemas.vocabulary import ScanKind
 from services.status.changes import change_of, change_of_reading_again
+from services.status.claiming import claims_on_the_way, is_claiming, wanted_claims
 from services.status.claims import Claim
 from services.status.closed import ERASED, PURGED, SCAN, end_of, leave
 from services.status.inputs import OrderIn, Refused, ScanIn
 from services.status.kept import Kept
+from services.status.messages import Message
 from services.status.order import Document, fold_order
 from services.status.order_facts import StoredEvent, gather
 from services.status.parcel_fold import History
@@ -33,7 +35,7 @@ _CREATED: Final = (ShipmentCreated, ReturnShipmentCreated)
 
 @dataclass(slots=True)
 class World:
-    """Everything a batch touches, as loaded under the locks, and what the replay adds to it."""
+    """Everything a batch touches, as it was loaded, and what the replay adds to it."""
 
     histories: dict[str, History]
     """Every key that an order of `orders` claims, and every locked shipment."""
@@ -46,6 +48,8 @@ class World:
     """(shipment, scan, content) of readings that were told before the time we hold."""
     new_events: list[tuple[str, StoredEvent]] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    """Those of `published`, once they are made."""
     refused: list[Refused] = field(default_factory=list)
     repeated: int = 0
     readings_again: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -65,6 +69,17 @@ class World:
     """Shipments that were theirs alone, and until when they are over."""
     after_closing: Counter[str] = field(default_factory=Counter)
     """What came of the order's or the parcel's past after its end, and changed nothing."""
+    claimed: dict[str, set[str]] = field(default_factory=dict)
+    """By order, the keys on which a claim of it may lie. Found in the histories: a batch has thousands of them."""
+    _unlike: set[str] = field(default_factory=set)
+    """Orders that another machine folded, or a lost future published: hardly ever any."""
+
+    def __post_init__(self) -> None:
+        """Find whose claims lie where, and what must be read again."""
+        for shipment, history in self.histories.items():
+            for order, _ in history.claims:
+                self.claimed.setdefault(order, set()).add(shipment)
+        self._unlike = {order for order, row in self.orders.items() if row.stale or row.restored}
 
     def apply(self, item: ScanIn | OrderIn | Again) -> None:
         """Apply one record, or read an order again without any."""
@@ -107,16 +122,17 @@ class World:
             self.rows.append(LedgerRow(item.shipment, self._take_n(item.shipment), item.content, scan=item.scan))
         else:
             self.told_earlier.append((item.shipment, item.scan, item.content))
-        self._go_on(history, item.scan, again=held is not None)
+        self.go_on(item.shipment, item.scan, again=held is not None)
         return {order for order, _ in history.claims}
 
-    def _go_on(self, history: History, scan: Scan, *, again: bool) -> None:
+    def go_on(self, shipment: str, scan: Scan, *, again: bool = False) -> None:
         """Take a scan into what is kept of its parcel; of a number that several claim, whose it is is asked anew."""
-        for order, shipment in history.claims:
+        history = self.histories[shipment]
+        for order, parcel in history.claims:
             if again or len(history.claims) > 1:
-                self.kept.drop(order, shipment)
+                self.kept.drop(order, parcel)
             else:
-                self.kept.take(order, shipment, scan)
+                self.kept.take(order, parcel, scan)
 
     def _apply_event(self, item: OrderIn) -> set[str]:
         events = self.events[item.order]
@@ -137,7 +153,8 @@ class World:
         events[identity] = item.stored
         self.orders[item.order].closed = None  # what happens after a purge opens the order anew
         self.new_events.append((item.order, item.stored))
-        touched = {item.order} | self._renew_claims(item.order)
+        claiming = is_claiming(item.stored) or (held is not None and is_claiming(held))
+        touched = {item.order} | (self._renew_claims(item.order) if claiming else set())
         for order in touched:
             self.kept.forget(order)
         return touched
@@ -153,8 +170,8 @@ class World:
         wanted = wanted_claims(order, self.events[order].values())
         held = {
             (shipment, claim)
-            for shipment, history in self.histories.items()
-            for claim in history.claims.values()
+            for shipment in self.claimed.get(order, ())
+            for claim in self.histories[shipment].claims.values()
             if claim.order == order
         }
         touched: set[str] = set()
@@ -181,6 +198,7 @@ class World:
         self.rows.append(LedgerRow(shipment, n, str(n), claim=claim, holds=holds))
         if holds:
             claims[claim.order, claim.parcel] = claim
+            self.claimed.setdefault(claim.order, set()).add(shipment)
         elif claims.get((claim.order, claim.parcel)) == claim:
             del claims[claim.order, claim.parcel]
 
@@ -191,8 +209,9 @@ class World:
 
     def _stale(self, item: ScanIn | OrderIn) -> set[str]:
         """Return the orders that a record can touch and that must be read again before it: hardly ever any."""
-        stale = {order for order, row in self.orders.items() if row.stale and row.document is not None}
-        stale |= {order for order, row in self.orders.items() if row.restored and self.events[order]}
+        unlike = {order: self.orders[order] for order in self._unlike}
+        stale = {order for order, row in unlike.items() if row.stale and row.document is not None}
+        stale |= {order for order, row in unlike.items() if row.restored and self.events[order]}
         if not stale:
             return stale
         if isinstance(item, ScanIn):
@@ -229,7 +248,8 @@ class World:
 
         Only an erasure that was stored and not told yet comes with another's record: of an order that was restored.
         """
-        claimed = {key for key, history in self.histories.items() if any(other == order for other, _ in history.claims)}
+        lying = self.claimed.get(order, set())
+        claimed = {key for key in lying if any(other == order for other, _ in self.histories[key].claims)}
         return claimed <= self.next_n.keys()
 
     def _erase(self, order: str, item: ScanIn | OrderIn | Again) -> None:
@@ -274,19 +294,3 @@ def _change(item: ScanIn | OrderIn | Again, document: Document, row: OrderRow, *
         return change
     # It is read differently, and nothing happened: the record corrects nothing. What the lost future said is corrected.
     return {**change, "marked": marked, "reason": marked, "correction": marked == RESTORED}
-
-
-def wanted_claims(order: str, events: Iterable[StoredEvent]) -> set[tuple[str, Claim]]:
-    """Return the (shipment key, claim) pairs that follow from an order's events."""
-    parcels = gather(events).parcels.values()
-    return {(key, Claim(parcel.start, order, parcel.shipment)) for parcel in parcels for key in parcel.keys}
-
-
-def claims_on_the_way(order: str, held: Iterable[StoredEvent], new: Iterable[StoredEvent]) -> set[str]:
-    """Return every shipment key the order claims at any step of applying `new`: all of them must be locked."""
-    events = list(held)
-    keys = {key for key, _ in wanted_claims(order, events)}
-    for stored in new:
-        events.append(stored)
-        keys |= {key for key, _ in wanted_claims(order, events)}
-    return keys

@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+import asyncpg
+
 from services.runtime.fence import Fence
 from services.runtime.positions import Partition
 from services.runtime.postgres import Connection
+from services.status import packed, repository
 from services.status.consumer import SCHEMA
 from services.status.messages import STATUS_TOPIC
 from services.status.reading_back import Seen
@@ -26,21 +29,20 @@ LAST_APPLIED: Final = """
 select max(updated_at) as at, now() - max(updated_at) as age from status.consumer_offset where last_hash is not null
 """
 KNOWN: Final = """
-select order_key, version from status.orders where order_key = any($1::text[]) order by order_key for update
+select order_key, version, doc, case when doc is null and not restored then message end as message
+from status.orders where order_key = any($1::text[]) order by order_key for update
 """
 # The message goes with the version: a snapshot that is repeated meanwhile is then the newest that readers know.
+# What this database showed is the document from then on: the correction says what changed since.
 # What was purged here was opened anew in the lost future, or it had no version: `closed_through` says what stays over.
-# Sorted, as every lock of several orders is.
 MARK: Final = """
-insert into status.orders (order_key, version, message, message_headers, message_ms, restored)
-select order_key, version, message, headers, ms, true
-from unnest($1::text[], $2::bigint[], $3::bytea[], $4::jsonb[], $5::bigint[])
-    as seen (order_key, version, message, headers, ms) order by order_key
-on conflict (order_key) do update
-set version = excluded.version, message = excluded.message, message_headers = excluded.message_headers,
-    message_ms = excluded.message_ms, restored = true, closed = case orders.closed when 'erased' then 'erased' end
-where orders.version < excluded.version
-returning order_key
+update status.orders
+set version = seen.version, doc = seen.doc, message = seen.message, message_headers = seen.headers,
+    message_ms = seen.ms, restored = true, closed = case orders.closed when 'erased' then 'erased' end
+from unnest($1::text[], $2::bigint[], $3::jsonb[], $4::bytea[], $5::jsonb[], $6::bigint[])
+    as seen (order_key, version, doc, message, headers, ms)
+where orders.order_key = seen.order_key and orders.version < seen.version
+returning orders.order_key
 """
 SET_GOALS: Final = """
 insert into status.restoring as goal (grp, topic, part, until_offset)
@@ -126,16 +128,29 @@ async def mark(connection: Connection, seen: Mapping[str, Seen], goals: Goals) -
 
     Return them with the version that they had. `seen` holds one at least.
     """
-    rows = [(order, one.version, one.value, json.dumps(one.headers), one.timestamp_ms) for order, one in seen.items()]
-    columns = [list(column) for column in zip(*rows, strict=True)]
     places = goals.group, [one.topic for one in goals.spans], [one.number for one in goals.spans]
     # Offsets before orders, as everywhere. A partition that the database knows nothing of is read from its start,
     # whatever Kafka believes was read.
     starts = {one: start for one, (start, _) in goals.spans.items()}
     await Fence(SCHEMA, goals.group).create(connection, starts, cluster=None)
     await connection.execute(SET_GOALS, *places, [until for _, until in goals.spans.values()])
-    known = {row["order_key"]: row["version"] for row in await connection.fetch(KNOWN, list(seen))}
-    return {row["order_key"]: known.get(row["order_key"], 0) for row in await connection.fetch(MARK, *columns)}
+    # Made first, so that all are locked before it is read what they showed.
+    await connection.execute(repository.CREATE_ORDERS, sorted(seen))
+    known = {row["order_key"]: row for row in await connection.fetch(KNOWN, list(seen))}
+    rows = [
+        (
+            order, one.version, _shown(order, known[order]), packed.pack(one.value),
+            json.dumps(one.headers), one.timestamp_ms,
+        )
+        for order, one in seen.items()
+    ]  # fmt: skip
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return {row["order_key"]: known[row["order_key"]]["version"] for row in await connection.fetch(MARK, *columns)}
+
+
+def _shown(order: str, row: asyncpg.Record) -> str | None:
+    document = packed.document(order, row["doc"], row["message"])
+    return None if document is None else json.dumps(document, ensure_ascii=False)
 
 
 async def anything(connection: Connection) -> Anything:

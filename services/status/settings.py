@@ -25,14 +25,16 @@ class StatusSection(Section):
     max_history: int = Field(default=1000, ge=1, le=10_000)
     """Scans of one parcel that one answer of the API holds at most; the rest is on the next page."""
     relay_poll_ms: int = Field(default=50, ge=1, le=60_000)
-    """How often the relay looks for new messages."""
+    """How often the relay looks for messages that another process has written; its own are sent at once."""
     relay_batch: int = Field(default=500, ge=1, le=10_000)
-    """Messages of one output partition that are sent at once at most."""
+    """Rows of the outbox, of one output partition, that the relay sends in one round at most."""
+    cache_bytes: int = Field(default=256 * 1024**2, ge=0)
+    """How much of the orders and parcels that were worked on last is kept in memory; 0: nothing."""
     outbox_max_bytes: int = Field(default=1024**3, ge=1)
     """Above this size of what is not relayed yet nothing more is consumed."""
     outbox_max_age_s: Seconds = 600
     """When the oldest message has waited for the relay so long, nothing more is consumed."""
-    timer_poll_ms: int = Field(default=1000, ge=10, le=600_000)
+    timer_poll_ms: int = Field(default=1000, ge=10, le=30_000)
     """How often somebody looks whether a time that an order waits for has passed."""
     timer_grace_s: float = Field(default=60, ge=0, le=86_400)
     """How long after a change the earliest timer fires: a backlog is read first, so that no silence is told in vain."""

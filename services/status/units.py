@@ -46,6 +46,22 @@ _ALL_IN: Final[tuple[tuple[Collection[Bucket], Row], ...]] = (
 )
 _PURE: Final = frozenset({"all_returned", "all_lost"})
 
+_ENDING: Final = _ENDS | {Bucket.RETURNING}
+
+#: What is nearest to the customer, first match wins.
+_SOME: Final = (
+    Row(OrderState.PARTIALLY_DELIVERED, "some_arrived"),
+    Row(OrderState.OUT_FOR_DELIVERY, "some_out_for_delivery"),
+    Row(OrderState.READY_TO_COLLECT, "some_waiting"),
+    Row(OrderState.ATTEMPTED, "some_attempted"),
+    Row(OrderState.RETURNING, "some_returning"),
+    Row(OrderState.IN_TRANSIT, "all_gone_and_scanned"),
+    Row(OrderState.SHIPPED, "all_gone"),
+    Row(OrderState.PARTIALLY_SHIPPED, "some_gone"),
+    Row(OrderState.PICKING, "some_picked"),
+)
+_NOTHING_PICKED: Final = Row(OrderState.PROCESSING, "nothing_picked")
+
 Buckets = dict[Bucket, int]
 
 
@@ -58,6 +74,8 @@ class _Load:
     units of the parcel that replaced it."""
     shared: Bucket | None
     back: Back
+    only_carried: bool
+    """Nobody said anything of units but what parcels carry: the others are open."""
 
     def of(self, line: str) -> Iterator[tuple[Bucket | None, int]]:
         """Give the units of a line that each parcel names."""
@@ -69,7 +87,7 @@ def buckets_of(facts: OrderFacts, positions: Sequence[ParcelPosition]) -> dict[s
     active = [position for position in positions if position.active and not position.facts.is_return]
     back = back_of(positions, by_line=facts.lines is not None)
     parcels = sorted(((one.bucket, _named(one.facts)) for one in active), key=lambda parcel: parcel[0] is None)
-    load = _Load(parcels, shared_of(active).bucket, back)
+    load = _Load(parcels, shared_of(active).bucket, back, only_carried=not _spoken_of(facts, back))
     if facts.lines is None:
         return {UNPLACED: _one_unit_a_parcel(facts, load)}
     return {line.line: _line_buckets(facts, load, line.line, ordered=line.quantity) for line in facts.lines}
@@ -90,9 +108,7 @@ def order_row(facts: OrderFacts, lines: Mapping[str, Mapping[Bucket, int]], posi
             total[bucket] = total.get(bucket, 0) + count
     units = sum(total.values()) - total.get(Bucket.CANCELLED, 0)
     outbound = [position for position in positions if position.active and not position.facts.is_return]
-    held = _held_back(facts, total, units)
-    ended = held or _ended(total, units, differ=shared_of(outbound).ends_differ)
-    return ended or _under_way(total, units, outbound)
+    return _held_back(facts, total, units) or _ended(total, units, outbound) or _under_way(total, units, outbound)
 
 
 def _held_back(facts: OrderFacts, total: Buckets, units: int) -> Row | None:
@@ -106,11 +122,12 @@ def _held_back(facts: OrderFacts, total: Buckets, units: int) -> Row | None:
     return None
 
 
-def _ended(total: Buckets, units: int, *, differ: bool) -> Row | None:
-    """Return the row of an order whose units are all at an end or on their way back, else None.
-
-    `differ`: parcels without lines came to different ends; nobody knows which units went which way.
-    """
+def _ended(total: Buckets, units: int, outbound: Sequence[ParcelPosition]) -> Row | None:
+    """Return the row of an order whose units are all at an end or on their way back, else None."""
+    if _count(total, _ENDING) != units:
+        return None
+    # Parcels without lines came to different ends: nobody knows which units went which way.
+    differ = shared_of(outbound).ends_differ
     rows = (row for buckets, row in _ALL_IN if _count(total, buckets) == units)
     return next((row for row in rows if not (differ and row.row in _PURE)), None)
 
@@ -118,21 +135,18 @@ def _ended(total: Buckets, units: int, *, differ: bool) -> Row | None:
 def _under_way(total: Buckets, units: int, outbound: Sequence[ParcelPosition]) -> Row:
     stages = {position.stage for position in outbound if position.bucket is Bucket.SHIPPED}
     gone = units - _count(total, _WAITING)
-    scanned = any(position.scanned for position in outbound)
-    arrived = _count(total, (Bucket.DELIVERED, Bucket.COLLECTED)) > 0
-    waiting = Stage.AVAILABLE_FOR_PICKUP in stages or total.get(Bucket.READY, 0) > 0
-    some: tuple[tuple[bool, Row], ...] = (
-        (arrived, Row(OrderState.PARTIALLY_DELIVERED, "some_arrived")),
-        (Stage.OUT_FOR_DELIVERY in stages, Row(OrderState.OUT_FOR_DELIVERY, "some_out_for_delivery")),
-        (waiting, Row(OrderState.READY_TO_COLLECT, "some_waiting")),
-        (Stage.ATTEMPTED in stages, Row(OrderState.ATTEMPTED, "some_attempted")),
-        (total.get(Bucket.RETURNING, 0) > 0, Row(OrderState.RETURNING, "some_returning")),
-        (gone == units and scanned, Row(OrderState.IN_TRANSIT, "all_gone_and_scanned")),
-        (gone == units, Row(OrderState.SHIPPED, "all_gone")),
-        (gone > 0, Row(OrderState.PARTIALLY_SHIPPED, "some_gone")),
-        (total.get(Bucket.PICKING, 0) > 0, Row(OrderState.PICKING, "some_picked")),
-    )
-    return next((row for holds, row in some if holds), Row(OrderState.PROCESSING, "nothing_picked"))
+    holds = {
+        "some_arrived": Bucket.DELIVERED in total or Bucket.COLLECTED in total,
+        "some_out_for_delivery": Stage.OUT_FOR_DELIVERY in stages,
+        "some_waiting": Stage.AVAILABLE_FOR_PICKUP in stages or Bucket.READY in total,
+        "some_attempted": Stage.ATTEMPTED in stages,
+        "some_returning": Bucket.RETURNING in total,
+        "all_gone_and_scanned": gone == units and any(position.scanned for position in outbound),
+        "all_gone": gone == units,
+        "some_gone": gone > 0,
+        "some_picked": Bucket.PICKING in total,
+    }
+    return next((row for row in _SOME if holds[row.row]), _NOTHING_PICKED)
 
 
 def _count(counts: Mapping[Bucket, int], buckets: Collection[Bucket]) -> int:
@@ -176,6 +190,9 @@ def _line_buckets(facts: OrderFacts, load: _Load, line: str, *, ordered: int) ->
 def _with_the_rest(facts: OrderFacts, load: _Load, counts: Buckets, *, line: str, ordered: int) -> Buckets:
     """Put what no parcel carries where the shop's word puts it: the done before the cancelled before the prepared."""
     left = ordered - sum(counts.values())
+    if load.only_carried:
+        _put(counts, Bucket.OPEN, left)
+        return counts
     collected = facts.collected.of(line, left)
     _put(counts, Bucket.COLLECTED, collected)
     left -= collected
@@ -195,6 +212,13 @@ def _with_the_rest(facts: OrderFacts, load: _Load, counts: Buckets, *, line: str
     _put(counts, Bucket.PICKING, picking)
     _put(counts, Bucket.OPEN, left - ready - picking)
     return counts
+
+
+def _spoken_of(facts: OrderFacts, back: Back) -> bool:
+    """Tell whether the shop's own words, or parcels on their way back, put units anywhere."""
+    words = (facts.collected, facts.expired, facts.ready, facts.returned, facts.cancelled, facts.picking, facts.packed)
+    said = facts.dispatched_all is not None or any(word.last is not None for word in words)
+    return said or bool(back.named) or back.rest is not None
 
 
 def _outbound(facts: OrderFacts) -> bool:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.topics import TOPICS
 from services.status.messages import STATUS_TOPIC, Message
+from services.status.outbox import MAX_ROW_MESSAGES
 
 if TYPE_CHECKING:
     from services.status.reading_back import Seen
 
-#: More than the relay sends at once were not skipped by it.
-_MOST: Final = 500
+#: More than one row of the outbox holds were not skipped by the relay.
+_MOST: Final = MAX_ROW_MESSAGES
 _MARGIN: Final = timedelta(days=5)
 
 

@@ -62,7 +62,7 @@ class Desk:
     async def apply(self, *bodies: dict[str, Any]) -> None:
         records = tuple(record(body, event_id=f"e{number}") for number, body in enumerate(bodies))
         async with self.pool.transaction() as connection:
-            batch = Batch(connection, records, frozenset())
+            batch = Batch(connection, records)
             await self.handler.apply(batch)
         for count in batch.committed:
             count()

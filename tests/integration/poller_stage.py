@@ -113,7 +113,7 @@ class Stage:
         committed: list[Callable[[], None]] = []
         section = PollerSection.model_validate(FAST | own)
         async with self.pool.transaction() as connection:
-            await watching(api, section).apply(Batch(connection, records, frozenset(), committed))
+            await watching(api, section).apply(Batch(connection, records, committed))
         for act in committed:
             act()
 

@@ -38,7 +38,7 @@ class Door:
     async def apply(self, *bodies: dict[str, Any]) -> None:
         """Apply order events and scans in one batch."""
         async with self.pool.transaction() as connection:
-            await HANDLER.apply(Batch(connection, tuple(record(body) for body in bodies), frozenset()))
+            await HANDLER.apply(Batch(connection, tuple(record(body) for body in bodies)))
 
     async def get(self, path: str, *, key: str | None = API_KEY, **headers: str) -> httpx2.Response:
         """Ask the API."""

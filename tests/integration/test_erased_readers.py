@@ -14,6 +14,7 @@ from services.status.answers import OrderDocument
 from services.status.explain_answers import Story
 from services.status.purge import Purge
 from tests.integration.status_door import API_KEY, HANDLER, Door, link, opened, order_path, settings
+from tests.outbox import values
 from tests.records import event, placed, scan, shipment
 
 STORY = (placed(printed="#77"), shipment(), scan("in_transit", minutes=60), scan("delivered", minutes=1700))
@@ -49,9 +50,7 @@ async def test_the_api_says_of_an_erased_order_that_it_was_and_nothing_else(door
 async def test_it_is_the_same_state_that_was_told_last(door: Door) -> None:
     await door.apply(*STORY, ERASED)
     async with door.pool.acquire() as connection:
-        told = ORDER_STATUS.validate_json(
-            await connection.fetchval("select value from status.outbox order by id desc limit 1")
-        )
+        told = ORDER_STATUS.validate_json((await values(connection))[-1])
     shown = ORDER_STATUS.validate_json((await door.get(order_path())).content)
     path = {"change": None}
     assert shown.model_copy(update=path) == told.model_copy(update=path)

@@ -95,14 +95,14 @@ async def test_an_erased_order_is_told_once_more_and_then_never_whatever_is_repl
     assert await left(pipeline) == []
     gone = await tombstone(pipeline)
     assert (gone.headers, gone.timestamp) == (told[-1].headers, told[-1].timestamp)
-    other = await ask(pipeline, f"select doc::text from status.orders where order_key = '{OTHER}'")  # noqa: S608
+    other = await ask(pipeline, f"select message from status.orders where order_key = '{OTHER}'")  # noqa: S608
 
     await pipeline.produce([*STORY, *OTHERS, ERASED, scan("returned", minutes=1800, place=PLACE), *reversed(STORY)])
     await until_all_is_read(pipeline, events=12, scans=9)
     assert await left(pipeline) == []
     assert await told_of_it(pipeline) == [one.offset for one in told]
     await tombstone(pipeline)
-    assert await ask(pipeline, f"select doc::text from status.orders where order_key = '{OTHER}'") == other  # noqa: S608
+    assert await ask(pipeline, f"select message from status.orders where order_key = '{OTHER}'") == other  # noqa: S608
 
 
 async def test_killed_before_it_commits_an_erasure_status_erases_after_its_restart(

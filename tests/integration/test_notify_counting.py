@@ -35,7 +35,7 @@ async def rolled_back(desk: Desk, body: dict[str, Any]) -> None:
     async with desk.pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
-        await desk.handler.apply(Batch(connection, (record(body),), frozenset()))
+        await desk.handler.apply(Batch(connection, (record(body),)))
         await transaction.rollback()
 
 

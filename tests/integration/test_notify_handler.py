@@ -99,7 +99,7 @@ async def test_records_that_cannot_be_read_are_set_aside_and_their_neighbours_ar
         record(reached("shipped", shop="no_shop")),
     ]
     async with pool.transaction() as connection:
-        batch = Batch(connection, (*bad, record(reached("shipped"))), frozenset())
+        batch = Batch(connection, (*bad, record(reached("shipped"))))
         await desk.handler.apply(batch)
         letters = [letter for _, letter in await relay.letters(connection, limit=100)]
     for count in batch.committed:

@@ -1,6 +1,7 @@
 """Orders in without Kafka: shops' webhooks and files against the real processes, up to what status shows of them."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.runtime import clock
 from tests.pipeline import STATUS, Pipeline, judge, of_order, status_of
 from tests.stack.processes import Process
 from tests.unit.ingest.samples import FIXTURES, SECRETS, body_of, document, headers_of, signed
+from tests.waiting import eventually
 
 ORDER_EVENTS, DEAD_LETTERS = "order.events.v1", "dead-letters.v1"
 SHOPIFY_ORDER = "lamps-and-more:6100000000000000017"
@@ -135,14 +137,33 @@ async def test_an_import_that_was_killed_goes_on_where_it_was(pipeline: Pipeline
     folder.mkdir()
     path = folder / "orders.csv"
     path.write_text(rows(4 * SENT_AT_ONCE), "utf-8")
-    doomed = await run_import(pipeline, path, "--yes", TRACKFOLD_FAILPOINTS="import.after_batch:sleep=0.5")
+    doomed = await run_import(
+        pipeline, path, "--yes", "--rate", "0", TRACKFOLD_FAILPOINTS="import.after_batch:sleep=0.5"
+    )
     first = await pipeline.messages(ORDER_EVENTS, lambda found: len(found) >= SENT_AT_ONCE + 1)
     doomed.kill()
     noted = json.loads((folder / f"orders.csv{SUFFIX}").read_text())["next_line"]
     assert len(first) < 4 * SENT_AT_ONCE
-    again = await run_import(pipeline, path, "--yes")
+    again = await run_import(pipeline, path, "--yes", "--rate", "0")
     assert await again.wait(60) == 0
     assert report(again)["from_line"] == noted > 1
     told = await pipeline.messages(ORDER_EVENTS, lambda found: len(set(identities(found))) >= 4 * SENT_AT_ONCE)
     assert len({one.key for one in told}) == 4 * SENT_AT_ONCE
     assert names(folder) == ["orders.csv"]
+
+
+async def test_an_import_keeps_to_its_rate_and_ctrl_c_ends_its_sleep_at_once(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    path = folder / "orders.csv"
+    path.write_text(rows(3), "utf-8")
+    slow = await run_import(pipeline, path, "--yes", "--rate", "0.01")
+    await eventually((folder / f"orders.csv{SUFFIX}").exists, 40)
+    slow.send(signal.SIGINT)
+    assert await slow.wait(50) == 130, slow.log()  # it slept for 100 seconds
+    assert len(await pipeline.messages(ORDER_EVENTS, len)) == 1
+    again = await run_import(pipeline, path, "--yes", "--rate", "0")
+    assert await again.wait(60) == 0
+    assert (report(again)["published"], report(again)["rate"]) == (2, 0)

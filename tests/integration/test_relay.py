@@ -17,7 +17,8 @@ from services.status.consumer import SCHEMA
 from services.status.handler import Handler
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs, read_outputs
-from services.status.relay import MAX_BATCH_BYTES, Relay
+from services.status.record_batches import MAX_BATCH_BYTES
+from services.status.relay import Relay
 from tests.pipeline import judge, of_order, status_of
 from tests.records import event, placed, record, scan, shipment
 from tests.stack import topics
@@ -25,6 +26,7 @@ from tests.stack.kafka import Kafka
 
 ORDER = "main:1001"
 STORY = (placed(), shipment(), scan("accepted", minutes=60), scan("delivered", minutes=1700))
+WAITING = "select coalesce(sum(messages), 0) from status.outbox"
 PLANNED = "select count(*) from status.snapshot_repeat where due_at > now() + interval '9 min'"
 
 
@@ -52,13 +54,13 @@ class Stage:
     async def commit(self, *bodies: dict[str, Any]) -> None:
         """Apply a batch as the consumer does."""
         async with self.pool.transaction() as connection:
-            batch = Batch(connection, tuple(record(body) for body in bodies), frozenset())
+            batch = Batch(connection, tuple(record(body) for body in bodies))
             await Handler(self.outputs).apply(batch)
 
     def relay(self) -> Relay:
         """Return a relay as another process would have it."""
         life = Life("status", ServiceSettings(kafka=self.settings))
-        return Relay(life, self.settings, self.pool, self.producer, self.outputs)
+        return Relay(life, self.settings, self.pool, self.producer, self.outputs, patience_s=0, repeat_s=0)
 
     async def read(self, topic: str, count: int) -> list[Any]:
         """Read at least so many records."""
@@ -149,7 +151,7 @@ async def test_a_send_that_fails_keeps_the_rows_and_plans_to_repeat_the_snapshot
         broken.setattr(stage.producer, "send_batch", lost)
         with pytest.raises(ConnectionResetError):
             await stage.relay().relay_once()
-    assert await stage.value("select count(*) from status.outbox") == 4
+    assert await stage.value(WAITING) == 4
     assert await stage.value(PLANNED) == 1
     await stage.relay().relay_once()
     judge(await stage.read(STATUS_TOPIC, 4))

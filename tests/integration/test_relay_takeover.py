@@ -10,8 +10,11 @@ import pytest
 
 from services.runtime.kafka import open_producer
 from services.runtime.postgres import Connection
+from services.status import relay_rows, snapshot_repeats
 from services.status.messages import SNAPSHOT_TOPIC, STATUS_TOPIC
-from services.status.relay import MAX_BATCH_BYTES, READ_OWNER, TAKE_OVER, Relay, Row
+from services.status.record_batches import MAX_BATCH_BYTES
+from services.status.relay import MAX_ROUND_BYTES, Relay
+from services.status.relay_rows import Head, Queue
 from tests.faults.proxy import Direction, Proxy
 from tests.integration.test_relay import PLANNED, STORY, Stage, open_stage
 from tests.pipeline import status_of
@@ -55,15 +58,15 @@ async def test_a_first_send_that_arrives_after_its_relay_died_does_not_stay_last
     stage: Stage, far: Stage, kafka_wire: Proxy
 ) -> None:
     await die_on_a_first_send(stage, far, kafka_wire)
-    assert await versions(stage, 5) == [1, 2, 4, 3, 4]
+    assert await versions(stage, 6) == [1, 2, 3, 4, 3, 4]
 
 
 async def test_without_a_commit_before_the_first_send_the_older_snapshot_stays_last(
     stage: Stage, far: Stage, kafka_wire: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Relay, "_take_over", take_over_with_the_send)
+    monkeypatch.setattr(Relay, "_heads", heads_and_take_over_with_the_send)
     await die_on_a_first_send(stage, far, kafka_wire)
-    assert await versions(stage, 4) == [1, 2, 4, 3]
+    assert await versions(stage, 5) == [1, 2, 3, 4, 3]
 
 
 async def test_a_relay_that_dies_between_taking_over_and_its_first_send_stops_nobody(stage: Stage) -> None:
@@ -103,17 +106,21 @@ async def die_on_a_first_send(stage: Stage, far: Stage, wire: Proxy) -> None:
     await stage.commit(STORY[3])
     assert await staying.relay_once() == 2
     await wire.heal()
-    assert await versions(stage, 4) == [1, 2, 4, 3], "the older one lies last"
+    assert await versions(stage, 5) == [1, 2, 3, 4, 3], "the older one lies last"
     await stage.execute("update status.snapshot_repeat set due_at = now()")
     await staying.relay_once()
 
 
-async def take_over_with_the_send(
-    relay: Relay, connection: Connection, topic: str, part: int, *, rows: Sequence[Row]
-) -> None:
-    """Do what `Relay._take_over` does, in the transaction that a death on the send rolls back."""
-    if topic == STATUS_TOPIC and await connection.fetchval(READ_OWNER, topic, part) != relay.name:
-        await connection.execute(TAKE_OVER, [row.key.decode() for row in rows], topic, part, relay.name)
+async def heads_and_take_over_with_the_send(
+    relay: Relay, connection: Connection, queues: Sequence[Queue]
+) -> Sequence[Head]:
+    """Do what `Relay._heads` does, with the takeover in the transaction that a death on the send rolls back."""
+    locked = await relay_rows.lock(connection, queues)
+    heads = await relay_rows.read(connection, locked, limit=relay.limit, limit_bytes=MAX_ROUND_BYTES)
+    for one in heads:
+        if one.queue.topic == STATUS_TOPIC and one.owner != relay.name:
+            await snapshot_repeats.take_over(connection, *one.queue, keys=one.keys, name=relay.name)
+    return heads
 
 
 async def send_and_die(relaying: Coroutine[Any, Any, int], wire: Proxy) -> None:

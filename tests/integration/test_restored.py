@@ -1,6 +1,5 @@
 """A status database that is older than what it has published: on real Kafka, Postgres and processes (rule E7)."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,14 @@ import pytest
 from schemas.order_status import OrderStatus
 from services.notify import policy
 from services.notify.contacts import Book
+from tests import shown
 from tests.pipeline import STATUS, Pipeline, judge, of_order, status_of
 from tests.records import placed, scan, shipment
 from tests.stack.databases import PostgresServer
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)  # four processes, one after the other
+# What was published is read back to the end of the log. Four processes, one after the other.
+pytestmark = [pytest.mark.needs("end_offsets"), pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: One that a lost future publishes, one that it leaves alone, one that it alone knows.
@@ -76,10 +77,9 @@ async def documents(url: str) -> dict[str, Any]:
     """Return what each order of a database shows."""
     connection = await asyncpg.connect(url)
     try:
-        rows = await connection.fetch("select order_key, doc from status.orders where doc is not null")
+        return await shown.documents(connection)
     finally:
         await connection.close()
-    return {row["order_key"]: json.loads(row["doc"]) for row in rows}
 
 
 @pytest.fixture
@@ -197,8 +197,8 @@ async def test_a_database_that_lost_everything_reads_all_again_and_corrects_ever
     fresh = await copies(f"/{template}")
     await pipeline.start("status", DATABASE_URL=fresh)
     versions = await until_restored(pipeline, (LOST, UNTOUCHED, UNKNOWN))
-    for order, shown in versions.items():
-        assert shown[:-1] == judge(of_order(restored.seen, order))
+    for order, told in versions.items():
+        assert told[:-1] == judge(of_order(restored.seen, order))
     assert await documents(fresh) == restored.right
 
 

@@ -24,7 +24,9 @@ from services.status.queries import find_order
 from services.status.reading_back import Seen
 from services.status.republishing import read_again
 from services.status.restoring_rows import Goals
+from tests.outbox import values
 from tests.records import event, placed, record, scan, shipment
+from tests.shown import message
 from tests.stack.databases import PostgresServer
 
 ORDER = "main:1001"
@@ -45,7 +47,7 @@ async def connection(database: str) -> AsyncIterator["asyncpg.Connection[asyncpg
 async def apply(connection: Any, *bodies: dict[str, Any]) -> None:
     """Apply a batch as the consumer does."""
     async with connection.transaction():
-        await HANDLER.apply(Batch(connection, tuple(record(body) for body in bodies), frozenset()))
+        await HANDLER.apply(Batch(connection, tuple(record(body) for body in bodies)))
 
 
 async def mark(connection: Any, seen: Seen = SEEN, *, until: int = 0) -> int:
@@ -73,8 +75,7 @@ async def publish_again(connection: Any) -> list[str]:
 
 async def told(connection: Any) -> list[OrderStatus]:
     """Return every version in the outbox."""
-    rows = await connection.fetch("select value from status.outbox where topic = $1 order by id", STATUS_TOPIC)
-    return [ORDER_STATUS.validate_json(row["value"]) for row in rows]
+    return [ORDER_STATUS.validate_json(value) for value in await values(connection)]
 
 
 def in_short(versions: list[OrderStatus]) -> list[tuple[int, str, str | None, bool]]:
@@ -126,8 +127,8 @@ async def test_until_its_correction_an_order_is_shown_as_readers_saw_its_version
     connection: Any, database: str
 ) -> None:
     await apply(connection, placed(), shipment(), scan("in_transit", minutes=60))
-    shown = json.loads(await connection.fetchval("select message from status.orders"))
-    lost = {**shown, "state": "delivered", "change": {**shown["change"], "version": 7, "previous": "in_transit"}}
+    last = json.loads(await message(connection) or b"")
+    lost = {**last, "state": "delivered", "change": {**last["change"], "version": 7, "previous": "in_transit"}}
     await mark(connection, replace(SEEN, value=json.dumps(lost).encode()))
     async with postgres.open_pool(PostgresSettings(url=SecretStr(database)), "test") as pool:
 
@@ -144,11 +145,11 @@ async def test_until_its_correction_an_order_is_shown_as_readers_saw_its_version
 async def test_only_a_version_above_the_stored_one_marks(connection: Any) -> None:
     await apply(connection, placed(), shipment())
     version = await connection.fetchval("select version from status.orders")
-    message = await connection.fetchval("select message from status.orders")
+    before = await message(connection)
     assert await mark(connection, Seen(version, b"", [], 0)) == 0
-    assert await connection.fetchval("select message from status.orders where not restored") == message
+    assert await message(connection) == before
     assert await mark(connection, Seen(version + 1, b"newer", [], 0)) == 1
-    assert await connection.fetchval("select message from status.orders where restored") == b"newer"
+    assert await message(connection) == b"newer"
     assert await mark(connection, Seen(version + 1, b"again", [], 0)) == 0
 
 

@@ -13,7 +13,8 @@ from tests.pipeline import SNAPSHOTS, Pipeline, judge, of_order, status_of
 from tests.records import scan
 from tests.stack.databases import PostgresServer
 
-pytestmark = pytest.mark.timeout(300)  # three processes, one after the other
+# What was published is read back to the end of the log. Three processes, one after the other.
+pytestmark = [pytest.mark.needs("end_offsets"), pytest.mark.timeout(300)]
 
 #: Makes a process a program that compares with the messages alone: Python runs it before anything else.
 WITHOUT_SNAPSHOTS = """

@@ -13,6 +13,7 @@ from schemas.order_status import ORDER_STATUS
 from schemas.topics import TOPICS
 from services.status import expiry_rows
 from services.status.messages import DEAD_LETTER_TOPIC, MAX_MESSAGE_BYTES, STATUS_TOPIC
+from tests import outbox
 from tests.integration.test_status_engine import Engine
 from tests.records import event, placed, record, scan, shipment
 from tests.waiting import eventually
@@ -39,8 +40,7 @@ async def engine(database: str) -> AsyncIterator[Engine]:
 
 async def values(engine: Engine, topic: str) -> list[bytes]:
     """Return the messages that wait for a topic."""
-    rows = await engine.connection.fetch("select value from status.outbox where topic = $1 order by id", topic)
-    return [row["value"] for row in rows]
+    return await outbox.values(engine.connection, topic)
 
 
 async def test_a_scan_that_calls_itself_a_claim_is_a_scan_of_no_meaning(engine: Engine) -> None:

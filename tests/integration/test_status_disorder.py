@@ -1,7 +1,6 @@
 """Arrival order does not matter, through the database as well: any order, batching and owners, the same documents."""
 
 import asyncio
-import json
 import random
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -15,7 +14,9 @@ from services.runtime.errors import Conflict
 from services.runtime.kafka import Record
 from services.status import repository
 from services.status.order import fold_order
+from tests import shown
 from tests.integration.test_status_engine import HANDLER, TABLES
+from tests.outbox import values
 from tests.records import event, placed, record, scan, shipment
 
 OWNERS = 3
@@ -80,11 +81,11 @@ class Owners:
             rng.choice(shares).append(one)
         async with asyncio.timeout(LIMIT_S):
             await asyncio.gather(*(self._own(self.connections[n], share, rng) for n, share in enumerate(shares)))
-        rows = await first.fetch("select order_key, version, doc from status.orders")
-        documents = {row["order_key"]: json.loads(row["doc"]) for row in rows}
+        rows = await shown.rows(first)
+        documents = {row.order: row.document for row in rows}
         assert await self._folded(list(documents)) == documents
         for row in rows:
-            assert await self._versions(row["order_key"]) == list(range(1, row["version"] + 1))
+            assert await self._versions(row.order) == list(range(1, row.version + 1))
         return documents
 
     async def _own(self, connection: Any, share: Sequence[Record], rng: random.Random) -> None:
@@ -93,7 +94,7 @@ class Owners:
             batch = left[: rng.choice([1, 1, 3, 20])]
             try:
                 async with connection.transaction():
-                    await HANDLER.apply(Batch(connection, tuple(batch), frozenset()))
+                    await HANDLER.apply(Batch(connection, tuple(batch)))
             except Conflict:
                 continue
             left = left[len(batch) :]
@@ -106,10 +107,8 @@ class Owners:
         return {order: fold_order(order, events[order].values(), histories) for order in orders}
 
     async def _versions(self, order: str) -> list[int]:
-        rows = await self.connections[0].fetch(
-            "select value from status.outbox where key = $1 order by id", order.encode()
-        )
-        return [ORDER_STATUS.validate_json(row["value"]).change.version for row in rows]
+        found = await values(self.connections[0], key=order)
+        return [ORDER_STATUS.validate_json(value).change.version for value in found]
 
 
 @pytest.fixture

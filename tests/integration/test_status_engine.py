@@ -16,11 +16,12 @@ from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
 from services.runtime.kafka import Record
 from services.runtime.settings import OperatorSettings, PostgresSettings
-from services.status import expiry_rows, unknown_carriers
-from services.status import handler as handler_module
+from services.status import expiry_rows, loading, unknown_carriers
 from services.status.handler import Handler
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
+from tests import shown
+from tests.outbox import values, waiting
 from tests.records import event, placed, record, scan, shipment
 
 OUTPUTS = Outputs({STATUS_TOPIC: 3, SNAPSHOT_TOPIC: 3, DEAD_LETTER_TOPIC: 1})
@@ -41,29 +42,22 @@ class Engine:
     async def apply_records(self, records: Sequence[Record]) -> None:
         """Apply one batch of records in one transaction."""
         async with self.connection.transaction():
-            await HANDLER.apply(batch := Batch(self.connection, tuple(records), frozenset()))
+            await HANDLER.apply(batch := Batch(self.connection, tuple(records)))
         for act in batch.committed:
             act()
 
     async def document(self, order: str = "main:1001") -> dict[str, Any]:
         """Return what the order shows."""
-        document: dict[str, Any] = json.loads(
-            await self.connection.fetchval("select doc from status.orders where order_key = $1", order)
-        )
-        return document
+        return await shown.document(self.connection, order)
 
     async def versions(self, order: str = "main:1001") -> list[tuple[int, str]]:
         """Return (version, state) of the order's messages in the order of the outbox."""
-        rows = await self.connection.fetch(
-            "select value from status.outbox where topic = $1 and key = $2 order by id", STATUS_TOPIC, order.encode()
-        )
-        messages = [ORDER_STATUS.validate_json(row["value"]) for row in rows]
+        messages = [ORDER_STATUS.validate_json(value) for value in await values(self.connection, key=order)]
         return [(message.change.version, message.state) for message in messages]
 
     async def letters(self) -> list[Any]:
         """Return the dead letters."""
-        rows = await self.connection.fetch("select value from status.outbox where topic = $1", DEAD_LETTER_TOPIC)
-        return [DEAD_LETTER.validate_json(row["value"]) for row in rows]
+        return [DEAD_LETTER.validate_json(value) for value in await values(self.connection, DEAD_LETTER_TOPIC)]
 
 
 @pytest.fixture
@@ -95,9 +89,9 @@ async def test_a_story_in_one_batch_takes_one_version_for_each_visible_change(en
 
 async def test_batches_of_one_record_end_in_the_same_messages_as_one_batch(engine: Engine) -> None:
     async def messages() -> list[Any]:
-        rows = await engine.connection.fetch("select key, value from status.outbox order by id")
+        found = await waiting(engine.connection)
         await engine.connection.execute(f"truncate {TABLES}")
-        return [(row["key"], row["value"]) for row in rows]
+        return [(one.key, one.value) for one in found]
 
     await engine.apply(*STORY)
     at_once = await messages()
@@ -250,7 +244,7 @@ async def test_no_contact_is_stored_anywhere_in_status(engine: Engine) -> None:
             "select o.*, e.body from status.orders o join status.order_event e using (order_key)"
         )
     )
-    dump += str([bytes(row["value"]) for row in await engine.connection.fetch("select value from status.outbox")])
+    dump += str(await waiting(engine.connection))
     assert "anary" not in dump
     assert "900999" not in dump
     assert "buyer" in dump
@@ -264,7 +258,7 @@ async def test_a_claim_that_was_not_locked_is_a_conflict_and_changes_nothing(
     async def guess_nothing(*_: object) -> list[str]:
         return ["royal-mail:OTHER"]
 
-    monkeypatch.setattr(handler_module, "_shipments_to_lock", guess_nothing)
+    monkeypatch.setattr(loading.Loading, "shipments_to_lock", guess_nothing)
     with pytest.raises(Conflict):
         await engine.apply(shipment())
     assert await engine.versions() == [(1, "processing")]

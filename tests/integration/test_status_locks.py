@@ -1,7 +1,6 @@
 """Two owners at work on two parcels of one order: nothing is lost, because orders are read only under their lock."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -10,13 +9,12 @@ import pytest
 
 from services.runtime.consume import Batch
 from services.runtime.errors import Conflict
+from services.status import ahead
 from services.status import handler as handler_module
-from services.status import repository
 from services.status.handler import Handler
-from services.status.inputs import OrderIn, ScanIn
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
-from services.status.replay import World
+from tests import shown
 from tests.records import placed, record, scan, shipment
 from tests.waiting import eventually
 
@@ -36,7 +34,7 @@ async def connections(database: str) -> AsyncIterator[list[Any]]:
 async def apply(connection: Any, bodies: Sequence[dict[str, Any]], until: asyncio.Event | None = None) -> None:
     """Apply a batch in one transaction; with `until`, hold everything just before COMMIT."""
     async with connection.transaction():
-        await HANDLER.apply(Batch(connection, tuple(record(body) for body in bodies), frozenset()))
+        await HANDLER.apply(Batch(connection, tuple(record(body) for body in bodies)))
         if until is not None:
             await until.wait()
 
@@ -61,8 +59,7 @@ async def race(connections: Sequence[Any]) -> dict[str, Any]:
     await eventually(waits)
     commit.set()
     await asyncio.gather(first, second)
-    document: dict[str, Any] = json.loads(await observer.fetchval("select doc from status.orders"))
-    return document
+    return await shown.document(observer, ORDER)
 
 
 async def test_two_owners_of_two_parcels_lose_no_part(connections: list[Any]) -> None:
@@ -71,24 +68,12 @@ async def test_two_owners_of_two_parcels_lose_no_part(connections: list[Any]) ->
     assert document["state"] == "delivered"
 
 
-async def test_reading_the_order_before_its_lock_would_lose_a_part(
+async def test_what_was_read_before_the_lock_and_is_not_judged_under_it_would_lose_a_part(
     connections: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handler_module, "load", load_too_early)
+    monkeypatch.setattr(ahead.Moved, "touches", lambda *_: False)
     document = await race(connections)
     assert sorted(parcel["stage"] for parcel in document["parcels"]) != ["delivered", "delivered"]
-
-
-async def load_too_early(connection: Any, items: Sequence[ScanIn | OrderIn]) -> World:
-    """Do what `handler.load` does, in the one order that is wrong: read, then lock the orders."""
-    scanned = {item.shipment for item in items if isinstance(item, ScanIn)}
-    shipments = sorted(scanned or {"royal-mail:A1", "royal-mail:B1"})
-    next_n, _ = await repository.create_and_lock_shipments(connection, shipments)
-    keys = await repository.claimed_keys(connection, [ORDER])
-    histories = await repository.histories(connection, sorted(keys | set(shipments)))
-    orders = await repository.create_and_lock_orders(connection, [ORDER])
-    events = await repository.events(connection, [ORDER])
-    return World(histories=histories, next_n=next_n, events=events, orders=orders)
 
 
 async def test_a_replay_that_takes_too_long_is_run_again_with_fewer_records(

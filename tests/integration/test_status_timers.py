@@ -22,6 +22,7 @@ from services.status.handler import Handler
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
 from services.status.outputs import Outputs
 from services.status.timers import Timers
+from tests import shown
 from tests.pipeline import Pipeline, of_order, status_of
 from tests.records import ORDER_EVENTS, SCANS, at, event, placed, record, scan, shipment
 from tests.stack import topics
@@ -58,7 +59,7 @@ class Stage:
     async def commit_records(self, records: Sequence[Record]) -> None:
         """Apply a batch of records."""
         async with self.pool.transaction() as connection:
-            await HANDLER.apply(Batch(connection, tuple(records), frozenset()))
+            await HANDLER.apply(Batch(connection, tuple(records)))
 
     async def sent(self, topic: str) -> list[Record]:
         """Return all that is in a topic of one partition: up to a mark that is written now."""
@@ -84,8 +85,8 @@ class Stage:
 
     async def document(self) -> dict[str, Any]:
         """Return what the order shows."""
-        document: dict[str, Any] = json.loads(await self.value("select doc from status.orders"))
-        return document
+        async with self.pool.acquire() as connection:
+            return await shown.document(connection)
 
 
 _marks = itertools.count()

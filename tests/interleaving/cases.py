@@ -8,6 +8,7 @@ from tests.interleaving.sessions import (
     EVENTS_ONLY,
     LAST_STEPS,
     RELAY_ROWS,
+    UNCLAIMED,
     batch,
     expiring,
     purging,
@@ -116,7 +117,7 @@ TIMER: Final = Case(
 )
 EXPIRY: Final = Case(
     "expiry against a scan",
-    (expiring("expiry"), batch("scan", scan("in_transit", minutes=60, number="A1"), part=0)),
+    (expiring("expiry"), batch("scan", scan("in_transit", minutes=60, number="A1"), part=0, points=UNCLAIMED)),
     before=(scan("announced", minutes=1, number="A1"),),
     prepare=(
         "update status.shipment set created_at = now() - interval '61 days'",

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 
 from services.runtime.postgres import Connection, Pool
+from services.status.record_batches import Ready, unpack
 from tests.interleaving.stepping import STEP_LIMIT_S, Session
 
 T = TypeVar("T")
@@ -56,6 +57,11 @@ class SteppedConnection:
     async def fetchval(self, query: str, *args: object, **options: Any) -> Any:
         """As asyncpg."""
         return await self._ask(self.session.connection.fetchval, query, *args, **options)
+
+    async def copy_records_to_table(self, table: str, **options: Any) -> Any:
+        """As asyncpg; its statement is named after the table."""
+        await self.session.reach(f"copy {options['schema_name']}.{table}")
+        return await self._asking(self.session.connection.copy_records_to_table(table, **options))
 
     @asynccontextmanager
     async def transaction(self, **options: Any) -> AsyncIterator[None]:
@@ -119,34 +125,17 @@ class SteppedProducer:
     log: list[Sent] = field(default_factory=list)
     """Shared by all producers of a run."""
 
-    def create_batch(self) -> "_Batch":
-        """As aiokafka."""
-        return _Batch()
-
-    async def send_batch(self, batch: "_Batch", topic: str, *, partition: int) -> "asyncio.Future[Any]":  # noqa: ARG002
+    async def send_batch(self, batch: Ready, topic: str, *, partition: int) -> "asyncio.Future[Any]":  # noqa: ARG002
         """As aiokafka: the answer is already there."""
         await self.session.reach(SEND + topic)
-        self.log.extend(Sent(topic, key, value) for key, value in batch.records)
-        return _done(len(self.log) - len(batch.records))
+        self.log.extend(Sent(topic, one.key, one.value) for one in unpack([batch.batch]))
+        return _done(len(self.log) - batch.record_count())
 
     async def send_and_wait(self, topic: str, value: bytes | None, *, key: bytes, **_: Any) -> Any:
         """As aiokafka."""
         await self.session.reach(SEND + topic)
         self.log.append(Sent(topic, key, value))
         return SimpleNamespace(offset=len(self.log) - 1)
-
-
-@dataclass
-class _Batch:
-    records: list[tuple[bytes, bytes | None]] = field(default_factory=list)
-
-    def append(self, *, key: bytes, value: bytes | None, **_: Any) -> object:
-        """Take a record; there is always room."""
-        self.records.append((key, value))
-        return self.records
-
-    def close(self) -> None:
-        """Take no more."""
 
 
 def _done(offset: int) -> "asyncio.Future[Any]":

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.status import timer_rows
 from services.status.messages import DEAD_LETTER_TOPIC, SNAPSHOT_TOPIC, STATUS_TOPIC
+from tests import outbox, shown
 from tests.interleaving.connections import Sent
 from tests.interleaving.stepping import Session
 
 if TYPE_CHECKING:
     import asyncpg
 
-ORDERS: Final = "select order_key, version, state, doc, message from status.orders order by 1"
 # When a claim was told is when it was written.
 LEDGER: Final = """
 select shipment, n, event_key, content, claimed_by, case when claimed_by is null then told_at end, repeats
@@ -29,7 +29,6 @@ from status.ledger order by 1, 2, 3, 4
 EVENTS: Final = "select order_key, source, id, content, repeats from status.order_event order by 1, 2, 3"
 SHIPMENTS: Final = "select shipment, next_n from status.shipment order by 1"
 OFFSETS: Final = "select topic, part, next_offset from status.consumer_offset order by 1, 2"
-OUTBOX: Final = "select topic, key, value from status.outbox order by id"
 TIMERS: Final = "select key, due_at, now() as now from status.timer"
 DEADLOCK: Final = "40P01"
 
@@ -38,7 +37,7 @@ DEADLOCK: Final = "40P01"
 class End:
     """What is there when all sessions have ended."""
 
-    orders: Sequence[tuple[Any, ...]]
+    orders: Sequence[shown.Row]
     ledger: Sequence[tuple[Any, ...]]
     events: Sequence[tuple[Any, ...]]
     shipments: Sequence[tuple[Any, ...]]
@@ -50,10 +49,7 @@ class End:
 
     def documents(self) -> dict[str, Any]:
         """Return what each order shows; of an erased or purged one its state is left."""
-        return {
-            order: {"state": state} if document is None else json.loads(document)
-            for order, _, state, document, _ in self.orders
-        }
+        return {row.order: {"state": row.state} if row.document is None else row.document for row in self.orders}
 
     def unlike(self, ends: Sequence["End"]) -> str:
         """Tell in what it differs from the end that is most like it."""
@@ -70,18 +66,17 @@ class End:
 
 async def read_end(connection: "asyncpg.Connection[asyncpg.Record]", sent: Sequence[Sent]) -> End:
     """Read what the sessions left."""
-    rows = [
-        [tuple(row) for row in await connection.fetch(query)] for query in (ORDERS, LEDGER, EVENTS, SHIPMENTS, OFFSETS)
-    ]
-    waiting = [Sent(*row) for row in await connection.fetch(OUTBOX)]
+    rows = [[tuple(row) for row in await connection.fetch(query)] for query in (LEDGER, EVENTS, SHIPMENTS, OFFSETS)]
+    left = [Sent(one.topic, one.key, one.value) for one in await outbox.waiting(connection)]
     told: dict[str, list[str]] = defaultdict(list)
     letters: Counter[str] = Counter()
-    for one in (*sent, *waiting):
+    for one in (*sent, *left):
         if one.topic == STATUS_TOPIC and one.value is not None:
             told[one.key.decode()].append(one.value.decode())
         if one.topic == DEAD_LETTER_TOPIC:
             letters[one.key.decode()] += 1
-    return End(rows[0], rows[1], rows[2], rows[3], rows[4], told=dict(told), letters=dict(letters))
+    orders = await shown.rows(connection)
+    return End(orders, rows[0], rows[1], rows[2], rows[3], told=dict(told), letters=dict(letters))
 
 
 def wrong_with(end: End, sent: Sequence[Sent]) -> Iterator[str]:
@@ -95,6 +90,11 @@ def wrong_with(end: End, sent: Sequence[Sent]) -> Iterator[str]:
             yield f"{order}: the newest message is not the last one told"
         if "erased" in (value["state"] for value in values[:-1]):
             yield f"{order} tells something after it was erased"
+    yield from _wrong_with_histories(end)
+    yield from _wrong_with_snapshots(sent)
+
+
+def _wrong_with_histories(end: End) -> Iterator[str]:
     numbers: dict[str, list[int]] = defaultdict(list)
     for shipment, n, *_ in end.ledger:
         numbers[shipment].append(n)
@@ -103,7 +103,8 @@ def wrong_with(end: End, sent: Sequence[Sent]) -> Iterator[str]:
         taken = numbers[shipment] if gone else range(1, next_n)
         if numbers[shipment] != sorted({n for n in taken if n < next_n}):
             yield f"{shipment} has rows {numbers[shipment]}, the next is {next_n}"
-    yield from _wrong_with_snapshots(sent)
+    for shipment in sorted(numbers.keys() - {shipment for shipment, _ in end.shipments}):
+        yield f"{shipment} has a history, and no row that could be locked"
 
 
 def _wrong_with_snapshots(sent: Sequence[Sent]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from services.runtime.life import Life
 from services.runtime.marks import Refusal
 from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings, ServiceSettings
-from services.status import closing, expiry_rows, outbox, purge_rows, relay, repository, timer_rows
+from services.status import closing, expiry_rows, outbox, purge_rows, relay_rows, repository, saving, timer_rows
 from services.status.consumer import GROUP, SCHEMA
 from services.status.expiry import Expiry
 from services.status.handler import Handler
@@ -37,22 +37,32 @@ OUTPUTS: Final = Outputs({STATUS_TOPIC: 1, SNAPSHOT_TOPIC: 1, DEAD_LETTER_TOPIC:
 HANDLER: Final = Handler(OUTPUTS)
 SETTINGS: Final = KafkaSettings()
 
-#: begin, fence and guess | shipments | claimants and orders | the reads under all locks | ledger to offsets | commit
+#: begin, fence and guess | shipments | all reads, ahead of the orders' locks | the locks | ledger to offsets | commit
 BATCH: Final = (
     repository.CREATE_SHIPMENTS,
     repository.READ_CLAIMANTS,
+    repository.LOCK_ORDERS,
+    saving.APPEND_LEDGER,
+    COMMIT,
+)
+#: begin to claimants | orders | events and claims | ledgers and documents | locks to offsets | commit
+READING: Final = (
+    repository.READ_ORDERS,
     repository.READ_EVENTS,
-    repository.APPEND_LEDGER,
+    repository.READ_LEDGER_FROM,
+    repository.LOCK_ORDERS,
     COMMIT,
 )
 #: As BATCH, of a batch that no shipment's ledger gets a row of.
-EVENTS_ONLY: Final = (*BATCH[:3], repository.SAVE_EVENTS, COMMIT)
+EVENTS_ONLY: Final = (*BATCH[:3], saving.SAVE_EVENTS, COMMIT)
+#: As BATCH, of scans that no order claims: no order is read.
+UNCLAIMED: Final = (*BATCH[:2], repository.READ_LEDGER_FROM, *BATCH[3:])
 #: all that comes before the outbox | outbox and offsets | commit
 LAST_STEPS: Final = (outbox.APPEND, COMMIT)
 #: queue and lock | rows | snapshots | messages | delete and advance | commit
-RELAY: Final = (relay.READ_ROWS, SEND + SNAPSHOT_TOPIC, SEND + STATUS_TOPIC, relay.DELETE_ROWS, COMMIT)
+RELAY: Final = (relay_rows.READ_ROWS, SEND + SNAPSHOT_TOPIC, SEND + STATUS_TOPIC, relay_rows.SENT, COMMIT)
 #: queue and lock | rows and sending | delete and advance | commit
-RELAY_ROWS: Final = (relay.READ_ROWS, relay.DELETE_ROWS, COMMIT)
+RELAY_ROWS: Final = (relay_rows.READ_ROWS, relay_rows.SENT, COMMIT)
 #: take | look | send and lock | look again | move | commit
 TIMERS: Final = (repository.READ_EVENTS, timer_rows.LOCK, repository.READ_EVENTS, timer_rows.MOVE, COMMIT)
 #: take | ask again | delete the history | delete the shipments | commit
@@ -130,6 +140,7 @@ class Owner(FencedConsumer):
             dead_letter=HANDLER.quarantine,
         )
         self._surprises = pool.session.surprises
+        self._handler = replace(HANDLER, cache=pool.session.cache)
         self._going_back = KnownLogs(self._life, SETTINGS, pool, self._fence, self._positions, name=GROUP)
 
     async def work(self, records: Sequence[Record]) -> None:
@@ -139,7 +150,7 @@ class Owner(FencedConsumer):
     async def _watched(self, batch: Batch) -> None:
         """Apply a batch; whatever the consumer would try again over without knowing why is noted."""
         try:
-            await HANDLER.apply(batch)
+            await self._handler.apply(batch)
         except (Conflict, asyncpg.PostgresError):
             raise
         except Exception as surprise:
@@ -176,7 +187,7 @@ def relaying(name: str, points: Sequence[str] = RELAY) -> Script:
     """Return a relay that goes once through what there is."""
 
     async def work(pool: SteppedPool, producer: SteppedProducer) -> None:
-        await Relay(QuickLife(), SETTINGS, pool, producer, OUTPUTS, name=name).relay_once()
+        await Relay(QuickLife(), SETTINGS, pool, producer, OUTPUTS, name=name, patience_s=0).relay_once()
 
     return Script(name, points, work)
 

@@ -130,8 +130,7 @@ class Stage:
         log: list[Sent] = []
         used: set[str] = set()
         sessions = [
-            Session(script.name, connection, script.points)
-            for script, connection in zip(case.scripts, self.connections, strict=False)
+            self.session(script, connection) for script, connection in zip(case.scripts, self.connections, strict=False)
         ]
         scheduler = Scheduler(self.observer, sessions)
         works = [
@@ -157,14 +156,22 @@ class Stage:
         topics = [SETTINGS.topic(topic) for topic in (SCANS, ORDER_EVENTS)]
         await observer.execute(AT_THE_START, SETTINGS.group(GROUP), topics, PARTITIONS)
         if case.before:
-            async with observer.transaction():
-                await HANDLER.apply(Batch(observer, tuple(record(body) for body in case.before), frozenset()))
+            await self.apply_before(case)
         for statement in case.prepare:
             await observer.execute(statement)
         for one in tables:
             await observer.execute(f"create table kept.{one} as table status.{one}")
         put_back = [f"insert into status.{one} overriding system value table kept.{one}" for one in reversed(tables)]
         self._reset = ";".join([*empty, *put_back])
+
+    def session(self, script: Script, connection: Connection) -> Session:
+        """Return who does a script in a run."""
+        return Session(script.name, connection, script.points)
+
+    async def apply_before(self, case: Case) -> None:
+        """Apply the records that came before."""
+        async with self.observer.transaction():
+            await HANDLER.apply(Batch(self.observer, tuple(record(body) for body in case.before)))
 
     async def _tables(self) -> list[str]:
         """Return all tables of the service, those first that need others."""

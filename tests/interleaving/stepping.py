@@ -10,6 +10,8 @@ from tests.interleaving.schedules import Schedule
 if TYPE_CHECKING:
     import asyncpg
 
+    from services.status.cache import Cache
+
 #: How long a step is left alone before the server is asked whether it waits for a lock.
 POLL_S: Final = 0.001
 #: No step takes so long, unless the machine does not get to it at all.
@@ -26,6 +28,8 @@ class Session:
     connection: "asyncpg.Connection[asyncpg.Record]"
     points: Sequence[str] = ()
     """Statements at which it stops, each once and in this order; the first step begins with the work itself."""
+    cache: "Cache | None" = None
+    """What its process has kept of the batches before; None: it keeps nothing."""
     asking: bool = False
     """A statement is under way."""
     sqlstates: list[str] = field(default_factory=list)

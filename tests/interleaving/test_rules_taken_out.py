@@ -2,21 +2,18 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from dataclasses import replace
+from typing import Final
 
 import pytest
 
 from services.runtime import fence
-from services.status import expiry_rows, handler, outbox, purge_rows, relay, repository, timer_rows
+from services.status import ahead, expiry_rows, handler, loading, outbox, purge_rows, relay_rows, repository, timer_rows
 from services.status.consumer import SCHEMA
-from services.status.inputs import OrderIn, ScanIn
-from services.status.replay import World
 from tests.interleaving import cases
 from tests.interleaving.schedules import EveryOrder, Random, Schedule
+from tests.interleaving.sessions import BATCH, READING
 from tests.interleaving.stage import Case, Search, Stage
-
-if TYPE_CHECKING:
-    from services.runtime.postgres import Connection
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -24,9 +21,8 @@ pytestmark = pytest.mark.timeout(300)
 TRIES: Final = 500
 LEDGER_TAKEN: Final = "23505"
 FENCE_LOCK: Final = fence._LOCK.format(schema=SCHEMA)  # noqa: SLF001 - the statement as it is run
-HIGH_WATER: Final = """
-delete from status.outbox where topic = $1 and part = $2 and id <= (select max(id) from unnest($3::bigint[]) as id)
-"""
+LAST: Final = "(select max(id) from unnest($1::bigint[]) as id)"
+HIGH_WATER: Final = relay_rows.SENT.replace("= any($1::bigint[])", f"<= {LAST}")
 #: A number drawn where the handler asks for the time, which is before its locks, and used for the outbox.
 DRAW: Final = "set_config('early.id', nextval(pg_get_serial_sequence('status.outbox', 'id'))::text, true) is not null"
 DRAWN: Final = "overriding system value\nselect current_setting('early.id')::bigint * 1000 + place, topic"
@@ -37,7 +33,7 @@ def unlocked(*statements: str) -> dict[str, str]:
     return {one: re.sub(r"for update( of \w+)?( skip locked)?", "", one) for one in statements}
 
 
-ONE_RELAY: Final = {relay.TRY_LOCK: "select $1 <> ''"}
+ONE_RELAY: Final = {relay_rows.TRY_LOCK: "select topic, part from unnest($1::text[], $2::int[]) as t (topic, part)"}
 
 #: The rule: the case it keeps right, what its statements become, and what goes wrong then.
 RULES: Final[dict[str, tuple[Case, Mapping[str, str], str]]] = {
@@ -68,10 +64,10 @@ RULES: Final[dict[str, tuple[Case, Mapping[str, str], str]]] = {
     ),
     "one relay a queue": (cases.RELAYS, ONE_RELAY, "tells [1, 2, 3, 1, 2, 3]"),
     "one relay a queue, for the snapshot": (cases.RELAYS_AND_BATCH, ONE_RELAY, "its snapshot is 2"),
-    "the relay deletes what it sent": (cases.RELAY_AND_BATCHES, {relay.DELETE_ROWS: HIGH_WATER}, "tells [1, 2]"),
+    "the relay deletes what it sent": (cases.RELAY_AND_BATCHES, {relay_rows.SENT: HIGH_WATER}, "tells [1, 2]"),
     "timers look under their locks": (cases.TIMER, unlocked(timer_rows.LOCK), "has no timer"),
     "purge locks": (cases.PURGE, unlocked(purge_rows.LOCK_SHIPMENTS, purge_rows.LOCK_ORDERS), "main:1001"),
-    "expiry locks": (cases.EXPIRY, unlocked(expiry_rows.TAKE_UNCLAIMED), "ForeignKeyViolation"),
+    "expiry locks": (cases.EXPIRY, unlocked(expiry_rows.TAKE_UNCLAIMED), "no row that could be locked"),
 }
 
 
@@ -125,12 +121,14 @@ async def test_locks_that_are_not_sorted_end_in_deadlocks(stage: Stage) -> None:
     assert found.wrong is not None
 
 
-async def test_reading_the_orders_before_their_lock_loses_a_parcel(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("points", [BATCH, READING], ids=["after all reads", "between them"])
+async def test_what_was_read_before_the_lock_and_is_not_judged_under_it_loses_a_parcel(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, points: Sequence[str]
 ) -> None:
-    ends = await stage.prepare(cases.TWO_PARCELS)
-    monkeypatch.setattr(handler, "load", load_too_early)
-    found = await stage.search(cases.TWO_PARCELS, EveryOrder(), ends, wanted="it shows")
+    case = replace(cases.TWO_PARCELS, scripts=[replace(one, points=points) for one in cases.TWO_PARCELS.scripts])
+    ends = await stage.prepare(case)
+    monkeypatch.setattr(ahead.Moved, "touches", lambda *_: False)
+    found = await stage.search(case, EveryOrder(), ends, wanted="it shows")
     assert found.wrong is not None
 
 
@@ -138,31 +136,6 @@ async def test_an_owner_that_trusts_its_guess_of_the_shipments_fails(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends = await stage.prepare(cases.CORRECTED)
-    monkeypatch.setattr(handler, "_check_all_locked", lambda *_, **__: None)
+    monkeypatch.setattr(loading.Loading, "check_all_locked", lambda *_, **__: None)
     found = await stage.search(cases.CORRECTED, EveryOrder(), ends, wanted="KeyError")
     assert found.wrong is not None
-
-
-real_load = handler.load
-
-
-async def load_too_early(connection: Any, items: Sequence[ScanIn | OrderIn]) -> World:
-    """Do what `handler.load` does, in the one order that is wrong: read, then lock the orders."""
-    world = await real_load(cast("Connection", _WithoutOrderLock(connection)), items)
-    world.orders = await repository.create_and_lock_orders(connection, sorted(world.orders))
-    return world
-
-
-class _WithoutOrderLock:
-    """A connection that does not lock orders."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    async def fetch(self, query: str, *args: object) -> Any:
-        """As asyncpg."""
-        instead = unlocked(repository.LOCK_ORDERS)
-        return await self._connection.fetch(instead.get(query, query), *args)

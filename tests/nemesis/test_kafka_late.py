@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from services.status import packed
 from tests import oracle_collect
 from tests.nemesis.striking import ask
 from tests.oracle_evidence import SNAPSHOTS, TopicRecord
@@ -18,8 +19,8 @@ from tests.under_fire.stage import Stage
 from tests.waiting import eventually
 
 LIMIT_S: Final = 60.0
-_PLANNED: Final = "select order_key from status.snapshot_repeat where due_at > now()"
 _NEWEST: Final = "select message from status.orders where order_key = $1"
+_PLANNED: Final = "select order_key from status.snapshot_repeat where due_at > now()"
 
 
 @pytest.mark.timeout(150)
@@ -44,7 +45,7 @@ async def test_an_older_snapshot_that_arrives_last_is_followed_by_the_newest_onc
     await stage.heal_and_judge()
     last = await snapshots(stage)
     for key in late:
-        assert last[key][-1].value == await ask(stage, _NEWEST, key)
+        assert last[key][-1].value == packed.unpack(key, await ask(stage, _NEWEST, key))
 
 
 async def again(producer: AIOKafkaProducer, stage: Stage, one: TopicRecord) -> None:

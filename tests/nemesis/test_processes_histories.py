@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from services.runtime import clock
+from services.status import packed
 from tests.nemesis import lengths
 from tests.nemesis.striking import ask
 from tests.oracle_evidence import DEAD_LETTERS, ORDER_EVENTS, Evidence, Expected, Sent
@@ -149,8 +150,8 @@ async def claimed_twice(stage: Stage, count: int) -> bool:
 
 async def streets(stage: Stage, order: str) -> set[str]:
     """Return whose streets an order's document names."""
-    document = await ask(stage, "select doc::text from status.orders where order_key = $1", order)
-    return set(re.findall(r"Street of (\w+)\.", document))
+    message = packed.unpack(order, await ask(stage, "select message from status.orders where order_key = $1", order))
+    return set(re.findall(r"Street of (\w+)\.", message.decode()))
 
 
 def with_poison(load: Load, seed: int) -> list[Letter]:

@@ -13,7 +13,7 @@ def test_nothing_known_means_going_back() -> None:
 def test_a_hole_where_this_process_left_off_is_what_the_log_has() -> None:
     positions = Positions()
     positions.left({HERE: 10}, epoch=positions.epoch)
-    assert positions.is_left_at(HERE, 10)
+    assert positions.below({HERE: 9}) == {HERE}
     assert positions.judge(HOLE) is Verdict.ASK
 
 
@@ -27,7 +27,7 @@ def test_going_back_forgets_where_it_was_left() -> None:
     positions = Positions()
     positions.left({HERE: 12}, epoch=positions.epoch)
     positions.sought(HERE, 10)
-    assert not positions.is_left_at(HERE, 12)
+    assert not positions.below({HERE: 11})
 
 
 def test_another_place_than_the_stored_one_proves_nothing() -> None:
@@ -43,7 +43,7 @@ def test_a_doubt_or_a_rebalance_forgets_all() -> None:
         positions.left({HERE: 10}, epoch=positions.epoch)
         forget(positions)
         assert positions.judge(HOLE) is Verdict.SEEK
-        assert not positions.is_left_at(HERE, 10)
+        assert not positions.below({HERE: 9})
 
 
 def test_a_batch_that_began_before_a_rebalance_proves_nothing_after_it() -> None:

@@ -7,12 +7,13 @@ from typing import Any
 from schemas.order_status import ORDER_STATUS, OrderStatus
 from schemas.scans import SCAN, Scan
 from services.runtime.kafka import Record
+from services.status.claiming import claims_on_the_way, wanted_claims
 from services.status.inputs import ORDER_EVENTS, SCANS, OrderIn, ScanIn, stored_event
 from services.status.order import Document, fold_order
 from services.status.order_facts import StoredEvent
 from services.status.parcel_fold import History
 from services.status.readings import content_hash
-from services.status.replay import World, wanted_claims
+from services.status.replay import World
 from services.status.replayed import OrderRow
 from tests.builders import KEY, START, make_order_event
 
@@ -92,8 +93,7 @@ def replayed(
     keys = {item.shipment for item in items if isinstance(item, ScanIn)}
     for order in orders:
         own = [item.stored for item in items if isinstance(item, OrderIn) and item.order == order]
-        for count in range(1, len(own) + 1):
-            keys |= {key for key, _ in wanted_claims(order, own[:count])}
+        keys |= claims_on_the_way(order, (), own)
     world = World(
         histories={key: History() for key in keys},
         next_n=dict.fromkeys(keys, 1),

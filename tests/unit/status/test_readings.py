@@ -1,15 +1,18 @@
 """Readings: several tellings of one scan are one scan, whichever came first (rule E5)."""
 
+import hashlib
 import itertools
+import json
 from datetime import timedelta, timezone
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.scans import Scan
+from schemas.scans import SCAN, Scan
 from services.status.readings import content_hash, merge
 from tests.builders import after, make_scan
+from tests.unit.status.generating import scans
 
 
 def reading(minutes: float = 5, **overrides: Any) -> Scan:
@@ -41,6 +44,50 @@ def test_what_it_says_makes_a_new_reading() -> None:
 
 def test_a_remap_of_another_version_is_a_new_reading() -> None:
     assert content_hash(reading(kind="remap", map_version=2)) != content_hash(reading(kind="remap", map_version=3))
+
+
+def test_when_a_remap_was_told_makes_no_new_reading() -> None:
+    told = [reading(minutes, kind="remap", map_version=2) for minutes in (5, 99)]
+    assert content_hash(told[0]) == content_hash(told[1])
+
+
+def test_the_hash_stays_what_the_ledger_has() -> None:
+    assert content_hash(reading(description="Zugestellt in München")) == "df3b8409c6974050d36d4304a7520a5a"
+
+
+def hash_by_plain_json(scan: Scan) -> str:
+    """Return what the hash was made of when the first of them were stored."""
+    told = {"told_at"} if scan.kind == "remap" else {"told_at", "map_version"}
+    body = scan.model_dump(mode="json", exclude=told, exclude_defaults=True)
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+PROOF = {"kind": "photo", "sha256": "a" * 64, "media_type": "image/png", "bytes": 1}
+WORDS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(
+    scans(),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "description": WORDS,
+            "raw_code": WORDS,
+            "place": st.fixed_dictionaries({}, optional={"city": WORDS, "postcode": WORDS, "time_zone": WORDS}),
+            "references": st.just({"b": "2", "a": "é"}),
+            "proofs": st.just([PROOF]),
+            "limit": WORDS,
+            "time_precision": st.sampled_from(["second", "minute"]),
+            "occurred_at": st.datetimes(timezones=st.just(timezone(timedelta(hours=-3, minutes=-30)))).filter(
+                lambda at: 1991 < at.year < 2199
+            ),
+        },
+    ),
+)
+def test_the_hash_is_that_of_the_plain_json_of_what_was_said(scan: Scan, said: dict[str, Any]) -> None:
+    read = SCAN.validate_json(json.dumps({**scan.model_dump(mode="json"), **said}, default=str))
+    for one in (scan, read, read.model_copy(update={"leg": "return", "kind": "remap"})):
+        assert content_hash(one) == hash_by_plain_json(one)
 
 
 def test_the_hash_does_not_depend_on_how_a_default_was_written() -> None:

@@ -19,16 +19,17 @@ from services.ingest.carriers.registry import CARRIERS
 from services.local.record_lines import read_lines
 from services.runtime.kafka import Record
 from services.status import replay
+from services.status.claiming import wanted_claims
 from services.status.folding import Folding
 from services.status.inputs import ORDER_EVENTS, SCANS, OrderIn, ScanIn
 from services.status.inputs import read as read_record
-from services.status.kept import Kept
+from services.status.kept import Kept, KeptOrder, KeptParcel
 from services.status.machine import Run
 from services.status.order import Document
 from services.status.order_facts import OrderFacts, StoredEvent
 from services.status.parcel_fold import History, facts_of, fold_parcel
 from services.status.readings import content_hash
-from services.status.replay import World, wanted_claims
+from services.status.replay import World
 from services.status.replayed import OrderRow
 from services.status.shipment import Attempts, Custody, ShipmentState
 from tests.unit.status.making import told
@@ -154,8 +155,9 @@ def parts_of(
 ) -> tuple[OrderFacts, dict[str, ShipmentState]]:
     """Return what an order's document is made of, with what is kept to go on with."""
     facts = facts_of(key, events, kept)
+    held = kept.orders[key]
     return facts, {
-        name: fold_parcel(key, facts, parcel, histories, kept=kept) for name, parcel in facts.parcels.items()
+        name: fold_parcel(key, facts, parcel, histories, held=held) for name, parcel in facts.parcels.items()
     }
 
 
@@ -171,25 +173,24 @@ def branched(world: World) -> World:
         next_n=dict(world.next_n),
         events={order: dict(events) for order, events in world.events.items()},
         orders={order: OrderRow(row.version, row.state, row.document) for order, row in world.orders.items()},
-        kept=Kept(
-            dict(world.kept.facts),
-            dict(world.kept.judged),
-            {key: copied(one) for key, one in world.kept.foldings.items()},
-        ),
+        kept=copied(world.kept),
     )
 
 
 #: What a fold changes in place, and the fields of each.
 _CHANGED: Final = {
-    kind: tuple(field.name for field in fields(kind)) for kind in (Folding, Run, ShipmentState, Attempts, Custody)
+    kind: tuple(field.name for field in fields(kind))
+    for kind in (Kept, KeptOrder, KeptParcel, Folding, Run, ShipmentState, Attempts, Custody)
 }
 
 
 def copied(value: Any) -> Any:
     """Return a copy of what a fold changes in place: its state, and the lists, dicts and sets in it."""
     kind = type(value)
-    if kind in (list, dict, set):
+    if kind in (list, set):
         return value.copy()
+    if kind is dict:
+        return {key: copied(one) for key, one in value.items()}
     if kind not in _CHANGED:
         return value
     double = object.__new__(kind)
