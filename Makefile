@@ -11,6 +11,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements/dev.txt
+# The environment of `make bench`: the peers it measures beside the product never enter the product's own.
+BENCH_VENV ?= .venv-bench
+BENCH_BIN := $(BENCH_VENV)/bin
+BENCH_STAMP := $(BENCH_VENV)/.installed
+BENCH_LOCK := benchmarks/requirements.txt
 SOURCES := schemas services examples benchmarks tests
 
 # Choices of `make test`; empty means: take the best that is there (README, "Testing").
@@ -26,9 +31,13 @@ FUZZ ?=
 SECONDS ?= 1200
 SEED ?=
 CHAOS ?=
+# Of `make bench`: more arguments of its runner.
+BENCH ?=
+# Of `make bench-full`: more arguments of its runner.
+FULL ?=
 
-.PHONY: help env lock run test check format schemas docs bench-fold bench-webhooks properties fuzz cover mutate \
-  chaos faults clean
+.PHONY: help env lock run test check format schemas docs bench bench-env scaling bench-fold bench-full bench-webhooks \
+  properties fuzz cover mutate chaos faults clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' \
@@ -53,8 +62,10 @@ lock: env ## Pin every dependency again from pyproject.toml (add UPGRADE=1 to mo
 	pinned="--constraint requirements/dev.txt --output-file"; \
 	$$compile pyproject.toml --extra local $$pinned requirements/local.txt; \
 	$$compile pyproject.toml $$pinned requirements/runtime.txt; \
+	$$compile pyproject.toml --extra local benchmarks/requirements.in --override benchmarks/requirements.in \
+	  $(if $(UPGRADE),--upgrade) --constraint requirements/local.txt --output-file $(BENCH_LOCK); \
 	echo hatchling | $$compile - $$pinned requirements/build.txt; \
-		if grep -n '://' requirements/*.txt; then echo "lock: an index address got into the lock" >&2; exit 1; fi
+		if grep -n '://' requirements/*.txt $(BENCH_LOCK); then echo "lock: an index address got into the lock" >&2; exit 1; fi
 
 run: env ## The whole of Trackfold on this machine: database, broker, services, a simulated shop and carriers
 	@exec $(BIN)/python -m services.local
@@ -74,6 +85,32 @@ check: env ## Everything that can be said without running the program: style, ty
 	@if [ -d deploy ]; then files="$$(find deploy .ci -name '*.yaml' -o -name '*.yml')"; \
 	  if [ -n "$$files" ]; then echo "$(BIN)/yamllint"; $(BIN)/yamllint --strict $$files; fi; \
 	  for file in $$(find deploy -name Containerfile); do echo "$(BIN)/hadolint $$file"; $(BIN)/hadolint "$$file"; done; fi
+
+bench-env: $(BENCH_STAMP) ## Make .venv-bench, the environment of the comparison with other designs, from its own lock
+	@:
+
+# Without asking what each package wants of the others: the lock is whole, and where it goes over a peer's own limits
+# benchmarks/requirements.in says why.
+$(BENCH_STAMP): $(BENCH_LOCK)
+	@python="$$(.ci/find-python)"; \
+	if [ ! -x $(BENCH_BIN)/python ] || ! $(BENCH_BIN)/python -c '' 2>/dev/null; then \
+	  echo "bench-env: $(BENCH_VENV) with $$("$$python" --version)"; rm -rf $(BENCH_VENV); \
+	  "$$python" -m venv $(BENCH_VENV); fi
+	@echo "bench-env: installing the lock, $(BENCH_LOCK)"
+	@$(BENCH_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --only-binary :all: -r $(BENCH_LOCK)
+	@touch $@
+
+# All designs in one run of at most 20 minutes; BENCH="--rounds 3 --designs naive,trackfold_1" for less.
+bench: bench-env ## The status engine beside other ways to build it, each judged; writes benchmarks/results/latest.json
+	@exec $(BENCH_BIN)/python -m benchmarks.engine.run $(BENCH)
+
+scaling: env ## Write the tables of docs/scaling.md: what so many parcels a day take, from what an event costs
+	@exec $(BIN)/python -m benchmarks.scaling.page
+
+# Each part is written when it is done; the same command goes on with what is missing.
+bench-full: env ## What an hour shows: latency, growth, memory and more (FULL="--parts latency,growth --scale 0.1")
+	@exec $(BIN)/python -m benchmarks.full.run $(FULL)
 
 bench-fold: env ## What folding one event costs, beside reading it from its bytes
 	@exec $(BIN)/python -m benchmarks.fold
@@ -122,4 +159,4 @@ docs: env ## Write .env.example, the settings table of deploy/README.md and docs
 	$(BIN)/python -m services.local.state_document
 
 clean: ## Remove everything that was built here
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -18,8 +18,8 @@ from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from benchmarks.webhook_servers import PATH, SECRET, body
-from services.ingest.carriers.easypost import EASYPOST
+from benchmarks import posting
+from benchmarks.webhook_servers import body
 from services.runtime import clock
 from tests.stack import kafka
 
@@ -27,7 +27,6 @@ CONNECTIONS: Final = 32
 PROMISED: Final = 1.5
 """Times the requests of the naive route, and times less CPU."""
 _START_LIMIT_S: Final = 30.0
-_ANSWER_LIMIT_S: Final = 10.0
 _TICKS: Final = 100.0  # of /proc/PID/stat, a second
 
 
@@ -84,34 +83,21 @@ async def _round(server: _Server, seconds: float) -> tuple[float, float]:
 
 async def _load(server: _Server, seconds: float) -> int:
     """Post on every connection, one request after the other; returns how many were answered 202."""
-    request = _request(server.port)
+    whole = posting.request(server.port, body())
     ends_at = time.perf_counter() + seconds
-    return sum(await asyncio.gather(*(_post(server.port, request, ends_at) for _ in range(CONNECTIONS))))
+    return sum(await asyncio.gather(*(_post(server.port, whole, ends_at) for _ in range(CONNECTIONS))))
 
 
-async def _post(port: int, request: bytes, ends_at: float) -> int:
+async def _post(port: int, whole: bytes, ends_at: float) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answered = 0
     try:
         while time.perf_counter() < ends_at:
-            writer.write(request)
-            async with asyncio.timeout(_ANSWER_LIMIT_S):
-                head = await reader.readuntil(b"\r\n\r\n")
-                await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
-            if not head.startswith(b"HTTP/1.1 202"):
-                raise AssertionError(f"{port} answered {head[:40]!r}")
+            await posting.exchange(reader, writer, whole)
             answered += 1
     finally:
         writer.close()
     return answered
-
-
-def _request(port: int) -> bytes:
-    key = EASYPOST.secret_key(SECRET)
-    headers = EASYPOST.sign(body(), key, at=clock.now(), path=PATH, delivery="")
-    lines = [f"POST {PATH} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Content-Length: {len(body())}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body()
 
 
 @asynccontextmanager
