@@ -6,7 +6,7 @@ leave it, then what does not fit, and `truncated` says so; the API has them (rul
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pydantic_core import to_json
@@ -21,6 +21,11 @@ SNAPSHOT_TOPIC: Final = "order.snapshots.v1"
 DEAD_LETTER_TOPIC: Final = "dead-letters.v1"
 SOURCE: Final = "trackfold/status"
 MAX_MESSAGE_BYTES: Final = 200 * 1024
+
+Headers = list[tuple[str, str]]
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 _FINISHED: Final = frozenset(
     {
@@ -37,7 +42,7 @@ class Message:
     key: bytes
     value: bytes | None
     """None: nothing is told, only the snapshot goes."""
-    headers: list[tuple[str, str]]
+    headers: Headers
     timestamp_ms: int
     tombstone: bool = False
     """The order's snapshot is a record without value from now on (rules E8, E9)."""
@@ -45,17 +50,45 @@ class Message:
 
 def status_message(key: str, document: Document, change: Document, *, at: datetime, traceparent: str | None) -> Message:
     """Return the message of one version; that of an erased order is its last, and takes its snapshot away."""
-    headers = ce_attributes(
+    headers = _of_a_version(key, change["version"], at=at, traceparent=traceparent)
+    erased = document["state"] == OrderState.ERASED
+    return _message(STATUS_TOPIC, key, _value(document, change), headers, at=at, tombstone=erased)
+
+
+def headers_apart(message: Message, *, key: str, version: int) -> Headers:
+    """Return the headers of an order's newest message that do not follow from its version.
+
+    Mostly none: all together they are as long as the compressed message, so a row keeps only these.
+    """
+    following = _following(key, version, message.timestamp_ms)
+    count = len(following)
+    return message.headers[count:] if message.headers[:count] == following else message.headers
+
+
+def headers_again(apart: Headers, *, key: str, version: int, timestamp_ms: int) -> Headers:
+    """Return all headers of an order's newest message.
+
+    What is kept of them stands behind those that follow from its version, unless it begins as those do: other headers,
+    and those that an older program kept, are kept whole.
+    """
+    following = _following(key, version, timestamp_ms)
+    return apart if apart and apart[0][0] == following[0][0] else following + apart
+
+
+def _following(key: str, version: int, timestamp_ms: int) -> Headers:
+    return list(_of_a_version(key, version, at=_EPOCH + timestamp_ms * _MILLISECOND, traceparent=None).items())
+
+
+def _of_a_version(key: str, version: int, *, at: datetime, traceparent: str | None) -> dict[str, str]:
+    return ce_attributes(
         STATUS_TOPIC,
         "changed",
-        event_id=f"{key}/{change['version']}",
+        event_id=f"{key}/{version}",
         source=SOURCE,
         subject=key,
         time=at,
         traceparent=traceparent,
     )
-    erased = document["state"] == OrderState.ERASED
-    return _message(STATUS_TOPIC, key, _value(document, change), headers, at=at, tombstone=erased)
 
 
 def tombstone(key: str, *, version: int, at: datetime) -> Message:
@@ -85,7 +118,7 @@ def dead_letter_message(letter: DeadLetter, *, at: datetime) -> Message:
 def _message(
     topic: str, key: str, value: bytes | None, headers: Mapping[str, str], *, at: datetime, tombstone: bool = False
 ) -> Message:
-    return Message(topic, key.encode(), value, list(headers.items()), int(at.timestamp() * 1000), tombstone)
+    return Message(topic, key.encode(), value, list(headers.items()), (at - _EPOCH) // _MILLISECOND, tombstone)
 
 
 def _value(document: Document, change: Document) -> bytes:

@@ -238,13 +238,13 @@ def _read_row(history: History, row: asyncpg.Record) -> Scan | None:
     if row["claimed_by"] is not None:
         _read_claim(history, row)
         return None
-    scan = history.readings[row["event_key"], row["content"]] = read_scan(row["body"], row["told_at"])
+    scan = history.readings[row["event_key"], row["content"]] = _read_scan(row)
     return scan
 
 
-def read_scan(body: str, told_at: datetime) -> Scan:
-    """Return a reading as its ledger row holds it."""
-    return SCAN.validate_python({**json.loads(body), "told_at": told_at})
+def _read_scan(row: asyncpg.Record) -> Scan:
+    # Rows of before have the key in their body as well: the same one.
+    return SCAN.validate_python({**json.loads(row["body"]), "event_key": row["event_key"], "told_at": row["told_at"]})
 
 
 def _read_claim(history: History, row: asyncpg.Record) -> None:

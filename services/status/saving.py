@@ -14,7 +14,7 @@ from schemas.scans import Scan
 from services.runtime.errors import Conflict
 from services.runtime.postgres import Connection
 from services.status import packed, versions
-from services.status.messages import Message
+from services.status.messages import Message, headers_apart
 from services.status.order_facts import StoredEvent
 from services.status.replayed import CLAIM_KIND, LedgerRow, OrderRow
 
@@ -24,6 +24,8 @@ APPEND_LEDGER: Final = "copy status.ledger"
 LEDGER_COLUMNS: Final = (
     "shipment", "n", "kind", "event_key", "content", "claimed_by", "told_at", "occurred_at", "body",
 )  # fmt: skip
+#: Fields of a scan that have a column of their own; what else it says is its row's body.
+_COLUMNS: Final = {"event_key", "told_at"}
 # A reading that was told earlier than we knew only moves its `told_at`; who has read the row before must see that.
 TOLD_EARLIER: Final = """
 with moved as (
@@ -72,7 +74,7 @@ async def append_ledger(connection: Connection, rows: Sequence[LedgerRow], *, at
 def _ledger_columns(row: LedgerRow, at: datetime) -> tuple[object, ...]:
     if row.scan is not None:
         scan = row.scan
-        body = scan.model_dump_json(exclude={"told_at"}, exclude_defaults=True)
+        body = scan.model_dump_json(exclude=_COLUMNS, exclude_defaults=True)
         what = scan.kind, scan.event_key, row.content, None, scan.told_at, scan.occurred_at, body
         return row.shipment, row.n, *what
     claim = row.claim
@@ -113,11 +115,9 @@ async def save_orders(connection: Connection, orders: Sequence[tuple[str, OrderR
     if not orders:
         return
     rows = [
-        (
-            key, row.version, row.state, *_shown(row, newest), json.dumps(newest.headers), newest.timestamp_ms,
-        )
+        (key, row.version, row.state, *_shown(row, newest), _headers(key, row, newest), newest.timestamp_ms)
         for key, row, newest in orders
-    ]  # fmt: skip
+    ]
     columns = (list(column) for column in zip(*rows, strict=True))
     await connection.execute(SAVE_ORDERS, *columns, versions.MACHINE_VERSION)
 
@@ -127,6 +127,11 @@ def _shown(row: OrderRow, newest: Message) -> tuple[str | None, bytes]:
     assert value is not None  # noqa: S101 - of an order that is shown something is told
     document = json.dumps(row.document, ensure_ascii=False) if packed.is_shortened(value) else None
     return document, packed.pack(value)
+
+
+def _headers(key: str, row: OrderRow, newest: Message) -> str | None:
+    apart = headers_apart(newest, key=key, version=row.version)
+    return json.dumps(apart) if apart else None
 
 
 async def note_reread(connection: Connection, orders: Sequence[str]) -> None:

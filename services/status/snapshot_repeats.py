@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import asyncpg
+
 from services.runtime.postgres import Connection
 from services.status import packed
+from services.status.messages import headers_again
 from services.status.record_batches import Entry
 
 #: A repeat that Kafka still holds can arrive this late; then the newest snapshot must be written once more.
@@ -43,7 +46,7 @@ where planned.order_key = done.order_key and planned.due_at = done.due_at
 """
 # Of a closed order that is a tombstone again: it has no message.
 NEWEST: Final = """
-select order_key, message, message_headers, message_ms
+select order_key, version, message, message_headers, message_ms
 from status.orders where order_key = any($1::text[]) and (message is not null or closed is not null)
 order by order_key for update
 """
@@ -70,7 +73,7 @@ async def newest(connection: Connection, orders: Sequence[str]) -> list[Entry]:
         Entry(
             row["order_key"].encode(),
             None if row["message"] is None else packed.unpack(row["order_key"], row["message"]),
-            _headers(row["message_headers"]),
+            _headers(row),
             row["message_ms"],
         )
         for row in await connection.fetch(NEWEST, orders)
@@ -82,5 +85,7 @@ async def end(connection: Connection, done: Mapping[str, datetime]) -> None:
     await connection.execute(END, list(done), list(done.values()))
 
 
-def _headers(stored: str) -> list[tuple[str, bytes]]:
-    return [(name, value.encode()) for name, value in json.loads(stored)]
+def _headers(row: asyncpg.Record) -> list[tuple[str, bytes]]:
+    apart = [(name, value) for name, value in json.loads(row["message_headers"] or "[]")]
+    headers = headers_again(apart, key=row["order_key"], version=row["version"], timestamp_ms=row["message_ms"])
+    return [(name, value.encode()) for name, value in headers]

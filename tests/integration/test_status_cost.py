@@ -22,7 +22,7 @@ ROOM: Final = 2**30
 KNOWN_PARCEL: Final = 12
 #: The same, and what is made and read anew: shipments, claimants, orders, events, claims, timers.
 NEW_ORDER: Final = 22
-WAL_BYTES: Final = 1_650
+WAL_BYTES: Final = 1_250
 """A scan that shows, with all that is stored and published of it, of orders with one parcel and one line."""
 
 
