@@ -128,7 +128,8 @@ async def _records_at(
         if clock.monotonic() - began > _READ_LIMIT_S:
             raise Transient("kafka", f"{min(left).topic} gave no record for {_READ_LIMIT_S:.0f} s though it has some")
         try:
-            batches = await consumer.getmany(*map(_pair, left), timeout_ms=_POLL_MS, max_records=1)
+            poll = consumer.getmany(*map(_pair, left), timeout_ms=_POLL_MS, max_records=1)
+            batches = await ungrouped.answered(poll)
         except OffsetOutOfRangeError:
             # Retention, or a cut, between two questions: ask anew.
             raise Transient("log_moved", "a log changed while it was looked at") from None
@@ -136,7 +137,7 @@ async def _records_at(
             raws = batches.get(_pair(one), ())
             if raws and raws[0].offset == offset:
                 found[one] = record_hash(kafka.record(settings, raws[0]))
-            if raws or await consumer.position(_pair(one)) > offset:
+            if raws or await ungrouped.answered(consumer.position(_pair(one))) > offset:
                 consumer.pause(_pair(one))
                 del left[one]
         await asyncio.sleep(0)

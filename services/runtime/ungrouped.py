@@ -4,10 +4,10 @@ For checks and commands, and for what a restored database reads back: nothing is
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -15,6 +15,8 @@ from services.runtime import clock
 from services.runtime.errors import Transient
 from services.runtime.kafka import client_options
 from services.runtime.settings import KafkaSettings
+
+Answer = TypeVar("Answer")
 
 #: For each thing that Kafka is asked; aiokafka waits for a broker that is gone without end. Three of them fit between
 #: two beats of a heart that waits for the answers.
@@ -42,34 +44,49 @@ async def open_consumer(
         **wanted,
     )
     try:
-        async with asyncio.timeout(ANSWER_S):
-            await consumer.start()
+        await answered(consumer.start())
         yield consumer
     finally:
-        async with asyncio.timeout(ANSWER_S):
-            await consumer.stop()
+        await answered(consumer.stop())
+
+
+async def answered(asked: Awaitable[Answer]) -> Answer:
+    """Wait for something that Kafka is asked; raises TimeoutError where it does not come.
+
+    In a task of its own, which is left behind then: aiokafka awaits its own tasks and takes the end of a wait for
+    theirs, so that a limit around the call could be passed over, and whoever waits would wait without end.
+    """
+    task = asyncio.ensure_future(asked)
+    try:
+        await asyncio.wait({task}, timeout=ANSWER_S)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
 
 
 async def spans(
     consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
 ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
     """Return where the logs begin and end now; who reads what was committed ends below the first open transaction."""
-    async with asyncio.timeout(ANSWER_S):
-        return await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+    return await answered(consumer.beginning_offsets(partitions)), await answered(consumer.end_offsets(partitions))
 
 
 async def positions(consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """Return the offset from which it reads on in each of its partitions."""
-    async with asyncio.timeout(ANSWER_S):
+
+    async def each() -> dict[TopicPartition, int]:
         return {one: await consumer.position(one) for one in partitions}
+
+    return await answered(each())
 
 
 async def go_to_time(consumer: AIOKafkaConsumer, since: datetime) -> dict[TopicPartition, int]:
     """Put each of its partitions to the first record since then; return where each ends now."""
     partitions = sorted(consumer.assignment())
     _, ends = await spans(consumer, partitions)
-    async with asyncio.timeout(ANSWER_S):
-        firsts = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000)))
+    firsts = await answered(consumer.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000))))
     for one in partitions:
         first = firsts.get(one)
         consumer.seek(one, ends[one] if first is None else min(first.offset, ends[one]))
@@ -90,7 +107,7 @@ async def read_to(
         consumer.pause(*(one for one, end in ends.items() if stands[one] >= end))
         # Only the waiting itself counts, not what is done with a piece.
         before, began = stands, clock.monotonic()
-        found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+        found = await answered(consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS))
         stands = await positions(consumer, ends)
         still_s = 0.0 if stands != before else still_s + clock.monotonic() - began
         if still_s > _STANDSTILL_S:

@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from services.runtime.kafka import client_options
 from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings
-from services.runtime.ungrouped import ANSWER_S, go_to_time, open_consumer, read_to, spans
+from services.runtime.ungrouped import ANSWER_S, answered, go_to_time, open_consumer, read_to, spans
 from services.status.messages import SNAPSHOT_TOPIC, STATUS_TOPIC
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ async def with_nothing_left(settings: KafkaSettings, goals: Sequence["Goal"]) ->
 
 async def _first(consumer: AIOKafkaConsumer, one: TopicPartition, wait_ms: int) -> int:
     """Return the offset of the next record; where none comes, how far it was looked for."""
-    found = await consumer.getmany(one, timeout_ms=wait_ms, max_records=1)
+    found = await answered(consumer.getmany(one, timeout_ms=wait_ms, max_records=1))
     for raw in found.get(one, ()):
         return int(raw.offset)
-    return int(await consumer.position(one))
+    return int(await answered(consumer.position(one)))

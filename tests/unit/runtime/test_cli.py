@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -21,7 +20,7 @@ def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom services import cli\ncli.main(['--help'])\n"
         "heavy = {'pydantic', 'aiokafka', 'faststream', 'asyncpg', 'fastapi', 'structlog'} & set(sys.modules)\n"
-        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 'imported too much' if len(sys.modules) > 500 else 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -92,12 +91,3 @@ def test_config_check_reads_the_tls_files() -> None:
 def test_usage_has_its_codes(words: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(words) == code
     assert capsys.readouterr()
-
-
-def test_help_is_quick() -> None:
-    took = []
-    for _ in range(3):
-        began = time.monotonic()
-        run("--help")
-        took.append(time.monotonic() - began)
-    assert min(took) < 1.0

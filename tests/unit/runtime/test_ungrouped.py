@@ -1,6 +1,7 @@
 """What a reading in no group waits for, and for how long."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -110,3 +111,48 @@ async def test_a_broker_that_takes_the_connection_and_says_nothing_is_not_waited
         server.close()
         await server.wait_closed()
     assert len(stopped) == 1
+
+
+class Stuck:
+    """Work that takes the end of a wait for its own, and goes on, until it is let go."""
+
+    def __init__(self) -> None:
+        """Be stuck."""
+        self.let_go = asyncio.Event()
+
+    async def work(self, *_: object, **__: object) -> None:
+        while not self.let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.let_go.wait()
+
+
+async def test_what_is_asked_of_kafka_has_its_limit_even_where_the_answer_cannot_be_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ungrouped, "ANSWER_S", 0.05)
+    stuck = Stuck()
+    monkeypatch.setattr(AIOKafkaConsumer, "start", stuck.work)
+    with pytest.raises(TimeoutError):
+        async with ungrouped.open_consumer(KafkaSettings(), "test"):
+            raise AssertionError("it was never open")
+    stuck.let_go.set()
+    await asyncio.sleep(0)
+
+
+async def test_whoever_is_cancelled_while_kafka_is_asked_takes_the_question_back() -> None:
+    begun = asyncio.Event()
+    taken_back = asyncio.Event()
+
+    async def ask() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            taken_back.set()
+
+    waiting = asyncio.ensure_future(ungrouped.answered(ask()))
+    await begun.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await asyncio.wait_for(taken_back.wait(), 5)
