@@ -15,7 +15,7 @@ import structlog
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
-from services.runtime import backoff, clock, delivery, failpoints, metrics, placement
+from services.runtime import backoff, clock, delivery, failpoints, metrics, placement, sweeping
 from services.runtime.delivery import Decision, Patience
 from services.runtime.errors import Conflict, Poison, Transient
 from services.runtime.fence import Fence
@@ -126,7 +126,8 @@ class FencedConsumer(Reader):
             chunk = run.chunk()
             self.heart.beat()
             try:
-                await self._transaction(chunk, self._bury(run.reason) if run.reason else self._apply)
+                with sweeping.OURS.put_off():  # around the whole call: what it holds is gone when it returns
+                    await self._transaction(chunk, self._bury(run.reason) if run.reason else self._apply)
             except Holes as found:
                 await self._settle(found.holes, run, patience)
             except Late as found:

@@ -54,9 +54,8 @@ class Record:
 
 def record(settings: KafkaSettings, raw: "ConsumerRecord[bytes, bytes]") -> Record:
     """Return aiokafka's record as ours."""
-    headers = tuple((name, value) for name, value in raw.headers)
     topic = settings.logical(raw.topic)
-    return Record(topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, headers)
+    return Record(topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(map(tuple, raw.headers)))
 
 
 def client_options(settings: KafkaSettings, name: str) -> dict[str, Any]:

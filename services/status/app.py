@@ -1,11 +1,9 @@
 """Wiring of the status service: serve, connect, consume, relay. Nothing is decided here."""
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
-from services.runtime import kafka, migrate, postgres, process
+from services.runtime import kafka, migrate, postgres, process, sweeping
 from services.runtime.life import Life
 from services.status import expiry, purge, restoring, versions
 from services.status.cache import Cache
@@ -31,13 +29,8 @@ def main(settings: StatusSettings) -> int:
     return process.main("status", settings, start)
 
 
-#: What is kept between batches is many objects that stay and form no cycles. Looked through as often as Python does
-#: unasked, they cost a third of all processor time.
-GC_THRESHOLDS: Final = (50_000, 20, 100)
-
-
 async def _start(life: Life, settings: StatusSettings) -> None:
-    gc.set_threshold(*GC_THRESHOLDS)
+    sweeping.OURS.begin()
     door = await life.serve(settings.http)
     pool = await life.enter("postgres", lambda: postgres.open_pool(settings.postgres, "trackfold-status"))
     life.spawn("postgres", lambda: postgres.watch(life, pool))

@@ -4,7 +4,7 @@ The state of all parcels and the order is folded here once more, after a batch, 
 was told already needs no timer: whether it counts is the fold's business.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -25,7 +25,7 @@ from services.status.outlook import outlook_of
 from services.status.parcel_fold import History, facts_of, fold_parcels, position_of, route_of, units_of
 from services.status.pieces import parts_of
 from services.status.replay import World
-from services.status.shipment import ShipmentState
+from services.status.shipment import Route, ShipmentState
 
 PROVIDER: Final = "trackfold"
 TIME_REACHED: Final = "time_reached"
@@ -147,18 +147,33 @@ def _of_parcel(
 
     Where an override is the order's event, its end is one too.
     """
-    route, found = route_of(facts, parcel), {}
+    route = route_of(facts, parcel)
+    possible = _possible(order, facts, parcel, state, route=route)
+    told = _told_of_parcel(parcel, histories)
+    found = {one.expectation.identity: one for one in possible if not _is_told(one, facts, told)}
+    return list(found.values())
+
+
+def _possible(
+    order: str, facts: OrderFacts, parcel: ParcelFacts, state: ShipmentState, *, route: Route
+) -> Iterator[Awaited]:
+    """Give the time events of a parcel, told or not."""
     address = _address(parcel) if position_of(parcel, state).active else None
-    told = {key for shipment in parcel.keys if shipment in histories for key, _ in histories[shipment].readings}
     for part in parts_of(state):
         by_order = part.override is not None and not part.override.by_scan
         for one in expectations(outlook_of(part, facts.zone, route)):
             if one.rule is Rule.OVERRIDE_EXPIRED and by_order:
-                if one.identity not in _told(facts):
-                    found[one.identity] = Awaited(one, order)
-            elif address is not None and one.identity not in told:
-                found[one.identity] = Awaited(one, order, address)
-    return list(found.values())
+                yield Awaited(one, order)
+            elif address is not None:
+                yield Awaited(one, order, address)
+
+
+def _told_of_parcel(parcel: ParcelFacts, histories: Mapping[str, History]) -> set[str]:
+    return {key for shipment in parcel.keys if shipment in histories for key, _ in histories[shipment].readings}
+
+
+def _is_told(one: Awaited, facts: OrderFacts, of_parcel: Collection[str]) -> bool:
+    return one.expectation.identity in (of_parcel if one.address is not None else _told(facts))
 
 
 def _address(parcel: ParcelFacts) -> Address | None:
@@ -210,7 +225,11 @@ def _first_of_parcel(
     known = held.parcels.get(parcel.shipment)
     if known is not None and known.first_date is not None and known.first_date[0] == len(state.verdicts):
         return known.first_date[1]
-    first = _first(_of_parcel(order, held.facts, parcel, state, histories=world.histories))
+    route = route_of(held.facts, parcel) if known is None else known.folding.run.told.route
+    possible = sorted(_possible(order, held.facts, parcel, state, route=route), key=lambda one: one.expectation.due_at)
+    told = _told_of_parcel(parcel, world.histories) if possible else ()
+    # An identity is dear: asked for of the earliest only, and of the next where that was told.
+    first = next((one.expectation.due_at for one in possible if not _is_told(one, held.facts, told)), None)
     if known is not None:
         known.first_date = len(state.verdicts), first
     return first
