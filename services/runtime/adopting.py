@@ -4,15 +4,12 @@ Adopting is a decision of a person, written down with author and reason. It is s
 lock the same rows, and a process that finds its row moved goes to where it stands.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from aiokafka.admin import AIOKafkaAdminClient
-
-from services.runtime import kafka, log_reading
+from services.runtime import log_reading
 from services.runtime.errors import Misconfigured
 from services.runtime.log_reading import is_compacted
 from services.runtime.marks import Mark, Reason, Seen, judge
@@ -21,7 +18,7 @@ from services.runtime.migrate import SCHEMAS
 from services.runtime.positions import Partition
 from services.runtime.postgres import Connection
 from services.runtime.settings import KafkaSettings
-from services.runtime.ungrouped import ANSWER_S
+from services.runtime.ungrouped import answered, open_admin
 
 NAME: Final = "offsets"
 
@@ -208,11 +205,6 @@ def _columns(rows: Iterable[Sequence[object]] | Mapping[tuple[object, ...], obje
 
 async def members(settings: KafkaSettings, groups: Iterable[str]) -> dict[str, int]:
     """Return how many members each of these groups has now, of those that have some."""
-    admin = AIOKafkaAdminClient(**kafka.client_options(settings, NAME))
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            await admin.start()
-            found = await assignments(admin, groups)
-    finally:
-        await admin.close()
+    async with open_admin(settings, NAME) as admin:
+        found = await answered(assignments(admin, groups))
     return {group: len(owned) for group, owned in found.items() if owned}

@@ -5,13 +5,11 @@ counts, and the end of the log is its end, whatever transaction is still open be
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import OffsetOutOfRangeError
 
 from schemas.topics import TOPICS
@@ -20,6 +18,7 @@ from services.runtime.errors import Transient
 from services.runtime.marks import Mark, Refusal, Seen, judge, must_be_read, record_hash
 from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings
+from services.runtime.ungrouped import answered
 
 _POLL_MS: Final = 200
 #: For the records of one look.
@@ -49,43 +48,32 @@ class Cluster:
 
 async def read_cluster(settings: KafkaSettings, name: str) -> Cluster:
     """Ask for the cluster's id and every partition that there is."""
-    async with _admin(settings, name) as admin:
-        described = await admin.describe_cluster()
-        topics = await admin.describe_topics()
+    async with ungrouped.open_admin(settings, name) as admin:
+        described = await answered(admin.describe_cluster())
+        topics = await answered(admin.describe_topics())
     found = (Partition(one["topic"], part["partition"]) for one in topics for part in one["partitions"])
     return Cluster(described.get("cluster_id"), frozenset(found))
 
 
 async def read_cluster_id(settings: KafkaSettings, name: str) -> str | None:
     """Ask for the cluster's id alone; None where the broker does not tell."""
-    async with _admin(settings, name) as admin:
-        described = await admin.describe_cluster()
+    async with ungrouped.open_admin(settings, name) as admin:
+        described = await answered(admin.describe_cluster())
     found: str | None = described.get("cluster_id")
     return found
 
 
 async def read_leaders(settings: KafkaSettings, name: str) -> dict[Partition, int]:
     """Ask which broker leads each partition; those without a leader are left out."""
-    async with _admin(settings, name) as admin:
+    async with ungrouped.open_admin(settings, name) as admin:
         # All topics: asked for by name, a topic that is gone might be made anew by the broker.
-        topics = await admin.describe_topics()
+        topics = await answered(admin.describe_topics())
     return {
         Partition(one["topic"], part["partition"]): part["leader"]
         for one in topics
         for part in one["partitions"]
         if part["leader"] >= 0
     }
-
-
-@asynccontextmanager
-async def _admin(settings: KafkaSettings, name: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**kafka.client_options(settings, name))
-    try:
-        async with asyncio.timeout(ungrouped.ANSWER_S):
-            await admin.start()
-            yield admin
-    finally:
-        await admin.close()
 
 
 async def read_logs(settings: KafkaSettings, marks: Mapping[Partition, Mark], *, name: str) -> dict[Partition, Seen]:
@@ -129,7 +117,7 @@ async def _records_at(
             raise Transient("kafka", f"{min(left).topic} gave no record for {_READ_LIMIT_S:.0f} s though it has some")
         try:
             poll = consumer.getmany(*map(_pair, left), timeout_ms=_POLL_MS, max_records=1)
-            batches = await ungrouped.answered(poll)
+            batches = await answered(poll)
         except OffsetOutOfRangeError:
             # Retention, or a cut, between two questions: ask anew.
             raise Transient("log_moved", "a log changed while it was looked at") from None
@@ -137,7 +125,7 @@ async def _records_at(
             raws = batches.get(_pair(one), ())
             if raws and raws[0].offset == offset:
                 found[one] = record_hash(kafka.record(settings, raws[0]))
-            if raws or await ungrouped.answered(consumer.position(_pair(one))) > offset:
+            if raws or await answered(consumer.position(_pair(one))) > offset:
                 consumer.pause(_pair(one))
                 del left[one]
         await asyncio.sleep(0)

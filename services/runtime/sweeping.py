@@ -2,8 +2,8 @@
 
 What a transaction makes dies with it, or stays for long: in neither is there such garbage to find, and to look through
 it took a sixth of the processor's time. So nobody looks while a transaction is at work, and what is there after one
-that went well is set apart (`gc.freeze`): only every ten minutes all of it is looked through. Nothing of this happens
-before `begin`.
+that went well is set apart (`gc.freeze`): only every five minutes, after one, all of it is looked through. Nothing of
+this happens before `begin`.
 """
 
 import gc
@@ -16,9 +16,9 @@ from services.runtime import clock
 
 #: Between transactions: young objects, and how often older ones are looked through with them.
 USUAL: Final = (50_000, 20, 100)
-#: So many young objects are looked through even within one: some hundred megabytes.
+#: So many young objects are looked through even within one transaction: some hundred megabytes.
 MOST: Final = 3_000_000
-EVERYTHING_EVERY_S: Final = 600.0
+EVERYTHING_EVERY_S: Final = 300.0
 
 
 @dataclass(slots=True)

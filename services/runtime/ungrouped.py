@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from services.runtime import clock
 from services.runtime.errors import Transient
@@ -22,6 +23,7 @@ Answer = TypeVar("Answer")
 #: two beats of a heart that waits for the answers.
 ANSWER_S: Final = 15.0
 _STANDSTILL_S: Final = 30.0
+_left_behind: Final[set["asyncio.Future[Any]"]] = set()
 _POLL_MS: Final = 500
 _MAX_RECORDS: Final = 500
 
@@ -50,6 +52,17 @@ async def open_consumer(
         await answered(consumer.stop())
 
 
+@asynccontextmanager
+async def open_admin(settings: KafkaSettings, name: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Start a client that asks of topics and groups; what it is asked is for `answered`, too."""
+    admin = AIOKafkaAdminClient(**client_options(settings, name))
+    try:
+        await answered(admin.start())
+        yield admin
+    finally:
+        await answered(admin.close())
+
+
 async def answered(asked: Awaitable[Answer]) -> Answer:
     """Wait for something that Kafka is asked; raises TimeoutError where it does not come.
 
@@ -63,14 +76,27 @@ async def answered(asked: Awaitable[Answer]) -> Answer:
             raise TimeoutError
         return task.result()
     finally:
-        task.cancel()
+        if not task.done():
+            _leave_behind(task)
+
+
+def _leave_behind(task: "asyncio.Future[Answer]") -> None:
+    """End a task that nobody waits for any more: it is held until it has ended, and what it ends with is nobody's."""
+    _left_behind.add(task)
+    task.add_done_callback(_left_behind.discard)
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    task.cancel()
 
 
 async def spans(
     consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
 ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
     """Return where the logs begin and end now; who reads what was committed ends below the first open transaction."""
-    return await answered(consumer.beginning_offsets(partitions)), await answered(consumer.end_offsets(partitions))
+
+    async def both() -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        return await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+
+    return await answered(both())
 
 
 async def positions(consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:

@@ -24,6 +24,8 @@ MAX_MESSAGE_BYTES: Final = 200 * 1024
 
 Headers = list[tuple[str, str]]
 
+#: The one header that does not follow from a version, and stands behind those that do.
+_BEHIND: Final = "traceparent"
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -55,24 +57,26 @@ def status_message(key: str, document: Document, change: Document, *, at: dateti
     return _message(STATUS_TOPIC, key, _value(document, change), headers, at=at, tombstone=erased)
 
 
-def headers_apart(message: Message, *, key: str, version: int) -> Headers:
-    """Return the headers of an order's newest message that do not follow from its version.
+def headers_apart(message: Message, *, key: str, version: int) -> Headers | None:
+    """Return what is kept of the headers of an order's newest message: all, or what stands behind those that follow.
 
-    Mostly none: all together they are as long as the compressed message, so a row keeps only these.
+    None where all follow from its version. Mostly they do, and are as long as the compressed message.
     """
     following = _following(key, version, message.timestamp_ms)
-    count = len(following)
-    return message.headers[count:] if message.headers[:count] == following else message.headers
+    more = message.headers[len(following) :]
+    if following + more != message.headers or (more and more[0][0] != _BEHIND):
+        return message.headers
+    return more or None
 
 
-def headers_again(apart: Headers, *, key: str, version: int, timestamp_ms: int) -> Headers:
-    """Return all headers of an order's newest message.
+def headers_again(apart: Headers | None, *, key: str, version: int, timestamp_ms: int) -> Headers:
+    """Return all headers of an order's newest message, from what was kept of them.
 
-    What is kept of them stands behind those that follow from its version, unless it begins as those do: other headers,
-    and those that an older program kept, are kept whole.
+    What an older program kept, or was read back from Kafka (rule E7), is all of them.
     """
-    following = _following(key, version, timestamp_ms)
-    return apart if apart and apart[0][0] == following[0][0] else following + apart
+    if apart is None or (apart and apart[0][0] == _BEHIND):
+        return _following(key, version, timestamp_ms) + (apart or [])
+    return apart
 
 
 def _following(key: str, version: int, timestamp_ms: int) -> Headers:

@@ -3,7 +3,6 @@
 Read without a group, nothing is committed. Nothing is decided here.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
-from services.runtime.kafka import client_options
 from services.runtime.positions import Partition
 from services.runtime.settings import KafkaSettings
-from services.runtime.ungrouped import ANSWER_S, answered, go_to_time, open_consumer, read_to, spans
+from services.runtime.ungrouped import answered, go_to_time, open_admin, open_consumer, read_to, spans
 from services.status.messages import SNAPSHOT_TOPIC, STATUS_TOPIC
 
 if TYPE_CHECKING:
@@ -101,13 +98,8 @@ async def read_before(settings: KafkaSettings, group: str, topics: Sequence[str]
 
     Topics are wire names.
     """
-    admin = AIOKafkaAdminClient(**client_options(settings, _NAME))
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            await admin.start()
-            committed = await admin.list_consumer_group_offsets(group)
-    finally:
-        await admin.close()
+    async with open_admin(settings, _NAME) as admin:
+        committed = await answered(admin.list_consumer_group_offsets(group))
     async with open_consumer(settings, _NAME, *topics) as consumer:
         begins, ends = await spans(consumer, sorted(consumer.assignment()))
     told = {one: found.offset for one, found in committed.items() if found.offset >= 0}

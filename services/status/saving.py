@@ -131,7 +131,7 @@ def _shown(row: OrderRow, newest: Message) -> tuple[str | None, bytes]:
 
 def _headers(key: str, row: OrderRow, newest: Message) -> str | None:
     apart = headers_apart(newest, key=key, version=row.version)
-    return json.dumps(apart) if apart else None
+    return None if apart is None else json.dumps(apart)
 
 
 async def note_reread(connection: Connection, orders: Sequence[str]) -> None:

@@ -86,6 +86,7 @@ async def end(connection: Connection, done: Mapping[str, datetime]) -> None:
 
 
 def _headers(row: asyncpg.Record) -> list[tuple[str, bytes]]:
-    apart = [(name, value) for name, value in json.loads(row["message_headers"] or "[]")]
+    stored: str | None = row["message_headers"]
+    apart = None if stored is None else [(name, value) for name, value in json.loads(stored)]
     headers = headers_again(apart, key=row["order_key"], version=row["version"], timestamp_ms=row["message_ms"])
     return [(name, value.encode()) for name, value in headers]

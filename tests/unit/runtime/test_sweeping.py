@@ -3,11 +3,13 @@
 import gc
 import weakref
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from services.runtime import clock, sweeping
 from services.runtime.sweeping import EVERYTHING_EVERY_S, MOST, USUAL, Sweeping
+from services.status import app
 
 
 @pytest.fixture(autouse=True)
@@ -66,14 +68,27 @@ def test_what_is_there_after_work_is_set_apart_until_everything_is_looked_throug
     assert ring() is None
 
 
-def test_what_failed_is_not_set_apart_and_looked_through_before_the_next_work(ours: Sweeping) -> None:
-    ring = weakref.ref(Ring())
-    with pytest.raises(LookupError), ours.put_off():
-        raise LookupError
+def fail() -> None:
+    """Fail as code does that keeps its error: it holds the frame, and the frame holds it and all that is in it."""
+    batch = Ring()
+    error = LookupError(weakref.ref(batch))
+    raise error
+
+
+def test_what_a_failure_holds_is_not_set_apart_and_goes_before_the_next_work(ours: Sweeping) -> None:
+    gc.disable()
+    try:
+        with ours.put_off():
+            fail()
+    except LookupError as error:
+        batch = error.args[0]
+    finally:
+        gc.enable()
     assert not gc.get_freeze_count()
     assert gc.get_threshold() == USUAL
+    assert batch() is not None
     with ours.put_off():
-        assert ring() is None
+        assert batch() is None
 
 
 def test_of_two_at_work_at_the_same_time_the_last_one_ends_it(ours: Sweeping) -> None:
@@ -88,3 +103,15 @@ def test_of_two_at_work_at_the_same_time_the_last_one_ends_it(ours: Sweeping) ->
 
 def test_no_test_goes_about_it_so() -> None:
     assert not sweeping.OURS.begun
+
+
+async def test_the_status_service_goes_about_it_from_its_start_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Sweeping()
+    monkeypatch.setattr(sweeping, "OURS", ours)
+
+    async def serve(_: object) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await app._start(SimpleNamespace(serve=serve), SimpleNamespace(http=None))  # type: ignore[arg-type]  # noqa: SLF001
+    assert ours.begun
