@@ -153,16 +153,14 @@ class Brokers:
         async def asked() -> Any:
             try:
                 async with topics.admin(self._seen_by_the_well()) as client:
-                    return (await client.describe_topics([topic]))[0]
+                    (described,) = await client.describe_topics([topic])
             except KafkaError:  # the one that is asked is still on its way back
                 return None
+            # Back, but behind the others, it does not know a topic that was just made.
+            return next((part for part in described["partitions"] if part["partition"] == partition), None)
 
-        described = await eventually(asked, poll_s=0.2, what=f"a broker that tells of {topic}")
-        for part in described["partitions"]:
-            if part["partition"] == partition:
-                found: Mapping[str, Any] = part
-                return found
-        raise AssertionError(f"no partition {partition} in {topic}")
+        found: Mapping[str, Any] = await eventually(asked, poll_s=0.2, what=f"who leads {topic}/{partition}")
+        return found
 
     def _well(self) -> tuple[str, int]:
         if not self.cluster.well:
