@@ -6,6 +6,8 @@ another address, a proxy's: who comes through the proxy is sent through it again
 """
 
 import base64
+import contextlib
+import os
 import re
 import shutil
 import signal
@@ -178,6 +180,9 @@ class Cluster:
     def freeze(self, node: int) -> None:
         """SIGSTOP one broker: its connections stay open, nobody answers."""
         self._signal(node, signal.SIGSTOP)
+        # Until the last of its threads has stopped: on a busy machine one could still answer.
+        with contextlib.suppress(ChildProcessError):  # it was gone before
+            os.waitid(os.P_PID, self.pid(node), os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         self._brokers[node - 1].frozen = True
 
     def thaw(self, node: int) -> None:
