@@ -42,13 +42,13 @@ async def retries(stage: Stage, service: str, reason: str) -> float:
     return await counted(stage, service, "trackfold_retries_total", reason=reason)
 
 
-async def tried_again(stage: Stage, service: str, reason: str) -> None:
-    """Wait until a service has met this failure: the fault struck it."""
+async def tried_again(stage: Stage, service: str, *reasons: str) -> None:
+    """Wait until a service has met one of these failures: the fault struck it."""
 
     async def met() -> bool:
-        return await retries(stage, service, reason) > 0
+        return any([await retries(stage, service, reason) > 0 for reason in reasons])
 
-    await eventually(met, LIMIT_S, what=f"{service} met {reason}")
+    await eventually(met, LIMIT_S, what=f"{service} met {' or '.join(reasons)}")
 
 
 async def progress(stage: Stage, service: str = "status") -> int:
