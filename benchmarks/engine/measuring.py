@@ -100,9 +100,12 @@ class Watch:
         self._admin = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap)
         self._coordinator: int | None = None
         self._database: Any = None
+        self._done_before = 0
 
     async def __aenter__(self) -> Self:
         self._database = await asyncpg.connect(self._dsn, timeout=10, command_timeout=60)
+        if self._design.progress_sql is not None:
+            self._done_before = await self._database.fetchval(self._design.progress_sql)
         await self._admin.start()
         return self
 
@@ -165,9 +168,9 @@ class Watch:
         return _Moment(at, done, cpu, int(await self._database.fetchval(_WAL)))
 
     async def done(self) -> int:
-        """Return how many input records are committed."""
+        """Return how many input records were committed since it watches."""
         if self._design.progress_sql is not None:
-            return int(await self._database.fetchval(self._design.progress_sql))
+            return int(await self._database.fetchval(self._design.progress_sql)) - self._done_before
         try:
             self._coordinator = self._coordinator or await self._admin.find_coordinator(self._group)
             found = await self._admin.list_consumer_group_offsets(self._group, self._coordinator)

@@ -27,12 +27,21 @@ Lines = Iterator[str]
 def section(found: Figures) -> str:
     """Return the whole section."""
     parts = found["parts"]
-    lines = [f"{found['machine']}; {found['broker']}. Commit `{found['commit'][:12]}`."]
+    lines = [f"{found['machine']}; {found['broker']}. {_commits(parts)}."]
     for name, told in _TELLING.items():
         if (part := parts.get(name)) is None:
             continue
         lines += ["", *_part(name, part, told)]
     return "\n".join(lines)
+
+
+def _commits(parts: Figures) -> str:
+    """Return what was measured at which commit."""
+    names: dict[str, list[str]] = {}
+    for name in _TELLING:
+        if name in parts:
+            names.setdefault(parts[name]["commit"][:12], []).append(f"`{name}`")
+    return "; ".join(f"Commit `{commit}`: {', '.join(of)}" for commit, of in names.items())
 
 
 def _part(name: str, part: Figures, told: Callable[[Figures], Lines]) -> Lines:

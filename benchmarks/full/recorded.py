@@ -1,7 +1,7 @@
 """`benchmarks/results/full.json`: the parts that were measured, each written at once, so that a run can be restarted.
 
-Parts of the same commit stay beside each other; with a part of another commit the file begins anew. What was measured
-of changed files has no name that says which changes: it is never skipped.
+Each part says of which commit it is; on another machine or broker the file begins anew. What was measured of changed
+files has no name that says which changes: it is never skipped.
 """
 
 import json
@@ -18,7 +18,7 @@ Recorded = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What all parts of one file have in common."""
+    """What was measured, and on what: machine and broker are the same for all parts of one file."""
 
     commit: str
     machine: str
@@ -35,17 +35,18 @@ def read(path: Path) -> Recorded:
 
 def is_done(recorded: Mapping[str, Any], name: str, *, commit: str, settings: Mapping[str, Any]) -> bool:
     """Tell whether a part need not be measured again: same commit, no changes, same settings."""
-    if commit.endswith(CHANGED) or recorded.get("commit") != commit:
+    part = recorded.get("parts", {}).get(name)
+    if part is None or "figures" not in part or commit.endswith(CHANGED):
         return False
-    part = recorded["parts"].get(name)
-    return part is not None and "figures" in part and part["settings"] == settings
+    return bool(part["commit"] == commit and part["settings"] == settings)
 
 
 def merged(recorded: Mapping[str, Any], run: Run, name: str, part: Mapping[str, Any]) -> Recorded:
     """Return the file with one more part."""
-    same = recorded.get("commit") == run.commit
-    parts = {**recorded["parts"], name: dict(part)} if same else {name: dict(part)}
-    return {"commit": run.commit, "machine": run.machine, "broker": run.broker, "parts": parts}
+    same = (recorded.get("machine"), recorded.get("broker")) == (run.machine, run.broker)
+    before = recorded["parts"] if same else {}
+    parts = {**before, name: {"commit": run.commit, **part}}
+    return {"machine": run.machine, "broker": run.broker, "parts": parts}
 
 
 def write(path: Path, recorded: Mapping[str, Any]) -> None:

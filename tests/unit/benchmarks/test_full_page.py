@@ -49,8 +49,18 @@ FIGURES: dict[str, dict[str, Any]] = {
 
 
 def found(**changed: dict[str, Any]) -> recorded.Recorded:
-    parts = {name: {"settings": {"scale": 1.0}, "figures": figures} for name, figures in FIGURES.items()}
-    return {"commit": "0123456789abcdef", "machine": "2 cores", "broker": "Apache Kafka", "parts": parts | changed}
+    same = {"commit": "0123456789abcdef", "settings": {"scale": 1.0}}
+    parts: recorded.Recorded = {name: {**same, "figures": figures} for name, figures in FIGURES.items()}
+    others = {name: {**same, **part} for name, part in changed.items()}
+    return {"machine": "2 cores", "broker": "Apache Kafka", "parts": parts | others}
+
+
+def test_it_says_which_part_was_measured_at_which_commit() -> None:
+    text = page.section(found(growth={"commit": "f" * 40, "figures": FIGURES["growth"]}))
+    assert text.splitlines()[0] == (
+        "2 cores; Apache Kafka. Commit `0123456789ab`: `latency`, `chain`, `catch-up`, `replay`, `memory`, `webhooks`; "
+        "Commit `ffffffffffff`: `growth`."
+    )
 
 
 def test_each_part_has_its_figures() -> None:
@@ -74,7 +84,7 @@ def test_what_the_driver_could_not_keep_up_with_says_so() -> None:
 
 
 def test_a_part_that_went_wrong_says_why_and_has_no_picture() -> None:
-    wrong = found(growth={"settings": {"scale": 1.0}, "without_figures": "it took too long"})
+    wrong = found(growth={"without_figures": "it took too long"})
     assert "**growth**: no figures, because it took too long" in page.section(wrong)
     assert set(page.plots(wrong)) == {"latency", "memory"}
 
@@ -104,7 +114,7 @@ def test_section_and_pictures_are_written_and_old_pictures_go(tmp_path: Path) ->
     assert sorted(one.name for one in tmp_path.glob("*.svg")) == [
         "performance-growth.svg", "performance-latency.svg", "performance-memory.svg",
     ]  # fmt: skip
-    page.write(found(memory={"settings": {"scale": 1.0}, "without_figures": "it took too long"}), tmp_path)
+    page.write(found(memory={"without_figures": "it took too long"}), tmp_path)
     assert not page.picture("memory", tmp_path).exists()
     assert (tmp_path / "performance.md").read_text(encoding="utf-8").startswith(f"head\n{page.BEGIN}\n\n2 cores")
 

@@ -18,19 +18,20 @@ def done(name: str = "latency", commit: str = "c1") -> recorded.Recorded:
     return recorded.merged({}, Run(commit, "2 cores", "Apache Kafka"), name, part)
 
 
-def test_parts_of_one_commit_stay_beside_each_other() -> None:
-    both = recorded.merged(done(), RUN, "growth", {"figures": {}})
-    assert list(both["parts"]) == ["latency", "growth"]
+def test_each_part_says_of_which_commit_it_is() -> None:
+    both = recorded.merged(done(), LATER, "growth", {"figures": {}})
+    assert {name: part["commit"] for name, part in both["parts"].items()} == {"latency": "c1", "growth": "c2"}
 
 
-def test_a_part_of_another_commit_begins_the_file_anew() -> None:
-    found = recorded.merged(done(), LATER, "growth", {"figures": {}})
-    assert (found["commit"], list(found["parts"])) == ("c2", ["growth"])
+@pytest.mark.parametrize("other", [Run("c1", "4 cores", "Apache Kafka"), Run("c1", "2 cores", "another broker")])
+def test_on_another_machine_or_broker_the_file_begins_anew(other: Run) -> None:
+    found = recorded.merged(done(), other, "growth", {"figures": {}})
+    assert (found["machine"], found["broker"], list(found["parts"])) == (other.machine, other.broker, ["growth"])
 
 
 def test_a_part_that_is_measured_again_takes_the_place_of_the_old_one() -> None:
     again = recorded.merged(done(), RUN, "latency", {"without_figures": "too slow"})
-    assert again["parts"] == {"latency": {"without_figures": "too slow"}}
+    assert again["parts"] == {"latency": {"commit": "c1", "without_figures": "too slow"}}
 
 
 def test_what_is_measured_at_this_commit_is_left_out_the_next_time(tmp_path: Path) -> None:
