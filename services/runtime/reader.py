@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from services.runtime import delivery, kafka, log_reading, metrics, subscribing
+from services.runtime import delivery, ending, kafka, log_reading, metrics, subscribing
 from services.runtime.delivery import Decision
 from services.runtime.errors import ExitCode, Stopping, Transient
 from services.runtime.kafka import Record
@@ -91,9 +91,10 @@ class Reader:
             listener=self._listener(),
             max_records=self._max_records,
         )
+        limit_s = 2 * self._settings.session_timeout_ms / 1000 + _START_MARGIN_S
         try:
-            async with asyncio.timeout(2 * self._settings.session_timeout_ms / 1000 + _START_MARGIN_S):
-                await broker.start()
+            # Left to itself it could become a member of the group that nobody polls.
+            await ending.within(broker.start(), limit_s, what=f"{self.name}: joining its group")
         except BaseException:
             await broker.stop()
             raise

@@ -1,0 +1,82 @@
+"""A limit holds around what takes the end of a wait for somebody else's."""
+
+import asyncio
+
+import pytest
+
+from services.runtime import ending
+from services.runtime.errors import Exit, ExitCode
+
+
+async def deaf(times: int, told: list[str]) -> str:
+    """Pass over being told to end so many times, as aiokafka can."""
+    while len(told) < times:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.append("end")
+    await asyncio.Event().wait()
+    return "never"
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell again at once."""
+    monkeypatch.setattr(ending, "_TOLD_EVERY_S", 0.01)
+
+
+async def test_what_comes_in_time_is_the_answer() -> None:
+    async def ask() -> int:
+        return 7
+
+    assert await ending.within(ask(), 10, what="asking") == 7
+
+
+async def test_what_goes_wrong_in_time_goes_wrong_as_it_did() -> None:
+    async def ask() -> int:
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await ending.within(ask(), 10, what="asking")
+
+
+async def test_what_passes_over_being_told_to_end_is_told_again_until_nothing_of_it_runs() -> None:
+    told: list[str] = []
+    task = asyncio.ensure_future(deaf(3, told))
+    with pytest.raises(TimeoutError):
+        await ending.within(task, 0.01, what="joining")
+    assert task.cancelled()
+    assert len(told) == 3
+
+
+async def test_what_never_ends_ends_the_process() -> None:
+    told: list[str] = []
+    task = asyncio.ensure_future(deaf(1_000, told))
+    with pytest.raises(Exit, match="joining took too long and could not be ended") as caught:
+        await ending.within(task, 0.01, what="joining")
+    told += ["end"] * 1_000  # from the next word but one on it hears: the loop of this test could not be closed
+    with pytest.raises(TimeoutError):
+        await ending.within(task, 0.01, what="joining")
+    assert caught.value.code == ExitCode.TRY_AGAIN
+
+
+async def test_what_fails_when_it_is_told_to_end_took_too_long_all_the_same() -> None:
+    async def ask() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectionResetError
+
+    with pytest.raises(TimeoutError):
+        await ending.within(ask(), 0.01, what="asking")
+
+
+async def test_whoever_is_told_to_end_meanwhile_ends_it_as_well() -> None:
+    told: list[str] = []
+    inner = asyncio.ensure_future(deaf(2, told))
+    outer = asyncio.ensure_future(ending.within(inner, 60, what="joining"))
+    await asyncio.sleep(0)
+    outer.cancel()
+    await asyncio.wait({outer}, timeout=5)
+    assert outer.cancelled()
+    assert inner.cancelled()
