@@ -65,22 +65,20 @@ class FencedConsumer(Reader):
         apply: Apply,
         dead_letter: DeadLetter,
         max_records: int | None = None,
-        at_once: Callable[[], int | None] = lambda: None,
         may_take: Callable[[], bool] = lambda: True,
     ) -> None:
         """Take the service's work.
 
         `apply` does it inside the batch's transaction, or raises: Conflict to be run again with fewer records, Poison
         (or what Postgres refuses) to be run again one by one. `dead_letter(connection, record, reason)` sets aside,
-        in its own transaction, the one record that cannot be applied. A transaction takes no more than `at_once`
-        records. `may_take` says whether the next batch may begin: who says no shows in `/readyz` what is waited for.
+        in its own transaction, the one record that cannot be applied. `may_take` says whether the next batch may begin:
+        who says no shows in `/readyz` what is waited for.
         """
         super().__init__(life, settings, group=group, topics=topics, max_records=max_records)
         self._pool = pool
         self._fence = Fence(schema, settings.group(group))
         self._apply = apply
         self._dead_letter = dead_letter
-        self._at_once = at_once
         self._may_take = may_take
         self._unblocking = Unblocking(pool, group)
         self._refusals = Refusals()
@@ -120,7 +118,7 @@ class FencedConsumer(Reader):
         """Work through one polled batch; raises Stopping or Exit, never leaves records behind otherwise."""
         await failpoints.hit("consume.polled")
         await self._pass_gate()
-        run = Progress(records, at_once=self._at_once())
+        run = Progress(records)
         patience = Patience(self._life, self.name, heart=self.heart)
         while run.left:
             chunk = run.chunk()

@@ -12,10 +12,10 @@ from services.runtime.kafka import Record
 class Progress:
     """The records that are left, and how to go on with them."""
 
-    def __init__(self, records: list[Record], *, at_once: int | None = None) -> None:
-        """Take one polled batch, sorted; no more than `at_once` are tried together."""
+    def __init__(self, records: list[Record]) -> None:
+        """Take one polled batch, sorted."""
         self.left = records
-        self.limit = min(len(records), at_once or len(records))
+        self.limit = len(records)
         self.conflicts = 0
         self.reason = ""
         """Why the next record, alone, must be set aside; empty otherwise."""

@@ -7,12 +7,13 @@ from services.runtime.consume import Batch, FencedConsumer
 from services.runtime.life import Life
 from services.runtime.postgres import Pool
 from services.runtime.settings import KafkaSettings
-from services.status import portion
 from services.status.handler import Handler
 from services.status.inputs import ORDER_EVENTS, SCANS
 
 SCHEMA: Final = "status"
 GROUP: Final = "trackfold.status.apply"
+#: Of one batch: a large one shares its statements, and writes an order once that many records changed.
+RECORDS: Final = 5_000
 
 
 def make_consumer(
@@ -39,7 +40,6 @@ def make_consumer(
         topics=(SCANS, ORDER_EVENTS),
         apply=apply,
         dead_letter=handler.quarantine,
-        max_records=portion.MOST,
-        at_once=lambda: handler.portion.records,
+        max_records=RECORDS,
         may_take=may_take,
     )

@@ -6,7 +6,7 @@ The consumer (`services/runtime/consume.py`) holds the fence and commits. Here: 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -25,7 +25,6 @@ from services.status.loaded import Loaded
 from services.status.messages import Message, dead_letter_message, status_message
 from services.status.milestones import NO_ATTEMPT
 from services.status.outputs import Outputs
-from services.status.portion import Portion
 from services.status.replay import World
 from services.status.replayed import Again
 from services.status.unknown_carriers import count_new
@@ -46,7 +45,6 @@ class Handler:
     """No timer fires sooner than this after the change that set it."""
     cache: Cache | None = None
     """For the one consumer that this handler serves; None: everything is read anew."""
-    portion: Portion = field(default_factory=Portion)
 
     async def apply(self, batch: Batch) -> None:
         """Apply the records of one batch; raises Conflict when a claim needs a shipment that was not locked."""
@@ -70,7 +68,7 @@ class Handler:
             partly = loaded.partly()
             dates = loaded.earlier(first_dates(world, partly=partly), partly=partly, now=now)
             await timer_rows.keep(connection, dates, grace_s=self.timer_grace_s)
-            batch.committed.extend((lambda: _count(loaded, unknown), lambda: self._keep(loaded, len(items))))
+            batch.committed.extend((lambda: _count(loaded, unknown), lambda: self._keep(loaded)))
         letters = [dead_letter_message(dead_letter(one, at=now), at=now) for one in refused]
         await outbox.append(connection, [self.outputs.addressed(one) for one in (*messages, *letters)])
         batch.committed.append(lambda: _count_refused(refused))
@@ -89,8 +87,7 @@ class Handler:
         await self._save(connection, world, now)
         await outbox.append(connection, [self.outputs.addressed(one) for one in world.messages])
 
-    def _keep(self, loaded: Loaded, records: int) -> None:
-        self.portion.note(records, folded_again=loaded.folded_again)
+    def _keep(self, loaded: Loaded) -> None:
         if self.cache is not None:
             loaded.put_back(self.cache)
 

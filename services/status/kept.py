@@ -26,6 +26,45 @@ class KeptParcel:
     first_date: tuple[int, datetime | None] | None = None
     """After so many verdicts: when somebody must look at it first (rule E15)."""
 
+    @property
+    def shows(self) -> Drawn | None:
+        """What it shows, where it has taken no scan since it was drawn."""
+        told = len(self.folding.run.state.verdicts)
+        return self.drawn if self.drawn is not None and self.drawn.verdicts == told else None
+
+
+@dataclass(slots=True)
+class Steps:
+    """What a parcel showed after each scan that the batch at work has for it.
+
+    Where the batch has to fold its order once more (`ahead.py`), because others have changed something of it, these
+    scans come again, one after the other, and the parcel shows again what it showed then.
+    """
+
+    scans: list[str] = field(default_factory=list)
+    """Event keys, in the order in which they were taken."""
+    drawn: dict[int, Drawn] = field(default_factory=dict)
+    """After so many of them."""
+    again: int | None = None
+    """So many of them have come once more; None: what is kept of the parcel has taken just these."""
+
+    def show(self) -> Drawn | None:
+        """Return what the parcel shows now, where that is known."""
+        return self.drawn.get(len(self.scans) if self.again is None else self.again)
+
+    def keep(self, drawn: Drawn) -> None:
+        """Keep what the parcel shows now."""
+        self.drawn[len(self.scans) if self.again is None else self.again] = drawn
+
+    def come_again(self, event_key: str) -> bool:
+        """Take the next scan once more; False where it is another one."""
+        if self.again is None or self.scans[self.again] != event_key:
+            return False
+        self.again += 1
+        if self.again == len(self.scans):
+            self.again = None
+        return True
+
 
 @dataclass(slots=True)
 class KeptOrder:
@@ -36,6 +75,10 @@ class KeptOrder:
     """Which of its time events it did not expect; None: to be asked, for something earlier than one was told."""
     parcels: dict[str, KeptParcel] = field(default_factory=dict)
     """By shipment id; only those whose next scan can simply be taken."""
+    steps: dict[str, Steps] = field(default_factory=dict)
+    """By shipment id, of the parcels that the batch at work has scans for."""
+    steady: bool = True
+    """Whether the steps are all that this batch did to its parcels."""
     shown: Shown | None = None
     first_date: tuple[Sequence[Weight], datetime | None, datetime | None] | None = None
     """With its parcels weighing so, open again since then: when somebody must look at the order itself (rule E15)."""
@@ -51,13 +94,23 @@ class Kept:
         """Forget an order of which an event or a claim changed."""
         self.orders.pop(order, None)
 
-    def take(self, order: str, shipment: str, scan: Scan) -> None:
-        """Go on with a parcel that sees one more scan; where that cannot be, its history is folded again."""
+    def take(self, order: str, shipment: str, scan: Scan, *, own: bool = False) -> None:
+        """Go on with a parcel that sees one more scan; where that cannot be, its history is folded again.
+
+        It is the batch's `own` scan, or one that others took and that was read since.
+        """
         held = self.orders.get(order)
         if held is None:
             return
         _judge_again(held, scan)
+        steps = held.steps.get(shipment)
+        if steps is not None and steps.again is not None:
+            if not (own and steps.come_again(scan.event_key)):
+                self.forget(order)
+            return
         parcel = held.parcels.get(shipment)
+        if own:
+            _note(held, shipment, parcel, scan)
         if parcel is not None and not parcel.folding.take(scan):
             del held.parcels[shipment]
 
@@ -67,6 +120,39 @@ class Kept:
         if held is not None:
             held.parcels.pop(shipment, None)
             held.unexpected = None
+            held.steady = False
+
+    def rewind(self, order: str) -> None:
+        """Go back to before the batch, which brought an order nothing but scans; they all come once more."""
+        held = self.orders.get(order)
+        if held is None:
+            return
+        if not held.steady or held.facts.times or any(steps.again is not None for steps in held.steps.values()):
+            self.forget(order)
+            return
+        for steps in held.steps.values():
+            steps.again = 0
+
+    def settle(self, order: str) -> None:
+        """End a batch: what it did will not be done once more."""
+        held = self.orders.get(order)
+        if held is None:
+            return
+        if any(steps.again is not None for steps in held.steps.values()):
+            self.forget(order)
+            return
+        held.steps.clear()
+        held.steady = True
+
+
+def _note(held: KeptOrder, shipment: str, parcel: KeptParcel | None, scan: Scan) -> None:
+    """Note a scan before it is taken."""
+    steps = held.steps.get(shipment)
+    if steps is None:
+        steps = held.steps[shipment] = Steps()
+        if parcel is not None and (drawn := parcel.shows) is not None:
+            steps.keep(drawn)
+    steps.scans.append(scan.event_key)
 
 
 def _judge_again(held: KeptOrder, scan: Scan) -> None:

@@ -82,7 +82,10 @@ class Loaded:
         told = {order for order, _ in world.new_events} | world.erased.keys()
         orders = {order: self.known[order] for order in world.orders if order in self.known and order not in told}
         for order in world.orders:
-            cache.kept.forget(order)
+            if changed or told:
+                cache.kept.forget(order)
+            else:
+                cache.kept.rewind(order)
         cache.put(shipments, orders)
 
     def put_back(self, cache: Cache) -> None:
@@ -92,6 +95,8 @@ class Loaded:
         ended = {order for order, row in world.orders.items() if row.closed is not None} | world.erased.keys()
         shipments = {} if world.erased else {key: self._shipment(key) for key in world.histories if key not in touched}
         wrote = {order for order, _ in world.new_events}
+        for order in world.orders:
+            cache.kept.settle(order)
         orders = {order: self._order(order, wrote) for order in world.orders if order not in ended}
         cache.put(shipments, orders)
 

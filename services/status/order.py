@@ -13,7 +13,7 @@ from schemas.keys import split_order_key
 from schemas.vocabulary import Milestone, OrderState
 from schemas.words import SHIPPED_WITHOUT_NUMBER, order_words
 from services.status.drawn import Document, Drawn, Shown
-from services.status.kept import Kept, KeptOrder
+from services.status.kept import Kept, KeptOrder, Steps
 from services.status.order_facts import OrderFacts, ParcelFacts, StoredEvent
 from services.status.order_parts import (
     collection,
@@ -27,7 +27,7 @@ from services.status.order_times import unexpected
 from services.status.order_verdicts import reasons_of
 from services.status.parcel_document import draw, milestone, plain
 from services.status.parcel_fold import History, facts_of, fold_parcel, position_of, unit_positions
-from services.status.shipment import Reached
+from services.status.shipment import Reached, ShipmentState
 from services.status.units import buckets_of, order_state
 
 __all__ = ["Document", "fold_order"]
@@ -64,16 +64,36 @@ def fold_order(
 
 def _drawn(key: str, parcel: ParcelFacts, histories: Mapping[str, History], *, held: KeptOrder) -> Drawn:
     """Return a parcel as it shows, as it was drawn before where it has taken no scan since."""
+    steps = held.steps.get(parcel.shipment)
+    if steps is not None and steps.again is not None:
+        return _drawn_again(key, parcel, histories, held=held, steps=steps)
     known = held.parcels.get(parcel.shipment)
+    if known is not None and (drawn := known.shows) is not None:
+        return drawn
     before = None if known is None else known.drawn
-    if known is not None and before is not None and before.verdicts == len(known.folding.run.state.verdicts):
-        return before
     state = fold_parcel(key, held.facts, parcel, histories, held=held)
-    position = position_of(parcel, state)
-    drawn = draw(position, unit_positions(parcel, state) if state.pieces else [position], state, before)
+    drawn = _draw(parcel, state, before)
     if (known := held.parcels.get(parcel.shipment)) is not None:
         known.drawn = drawn
+    if steps is not None:
+        steps.keep(drawn)
     return drawn
+
+
+def _drawn_again(
+    key: str, parcel: ParcelFacts, histories: Mapping[str, History], *, held: KeptOrder, steps: Steps
+) -> Drawn:
+    """Return a parcel as it was when these scans came first: what is kept of it has taken later ones already."""
+    drawn = steps.show()
+    if drawn is None:
+        drawn = _draw(parcel, fold_parcel(key, held.facts, parcel, histories), None)
+        steps.keep(drawn)
+    return drawn
+
+
+def _draw(parcel: ParcelFacts, state: ShipmentState, before: Drawn | None) -> Drawn:
+    position = position_of(parcel, state)
+    return draw(position, unit_positions(parcel, state) if state.pieces else [position], state, before)
 
 
 def _still_true(shown: Shown | None, facts: OrderFacts) -> Shown | None:

@@ -122,17 +122,20 @@ class World:
             self.rows.append(LedgerRow(item.shipment, self._take_n(item.shipment), item.content, scan=item.scan))
         else:
             self.told_earlier.append((item.shipment, item.scan, item.content))
-        self.go_on(item.shipment, item.scan, again=held is not None)
+        self.go_on(item.shipment, item.scan, again=held is not None, own=True)
         return {order for order, _ in history.claims}
 
-    def go_on(self, shipment: str, scan: Scan, *, again: bool = False) -> None:
-        """Take a scan into what is kept of its parcel; of a number that several claim, whose it is is asked anew."""
+    def go_on(self, shipment: str, scan: Scan, *, again: bool = False, own: bool = False) -> None:
+        """Take a scan into what is kept of its parcel; of a number that several claim, whose it is is asked anew.
+
+        It is the batch's `own`, or one that others took, of which this process knew nothing yet.
+        """
         history = self.histories[shipment]
         for order, parcel in history.claims:
             if again or len(history.claims) > 1:
                 self.kept.drop(order, parcel)
             else:
-                self.kept.take(order, parcel, scan)
+                self.kept.take(order, parcel, scan, own=own)
 
     def _apply_event(self, item: OrderIn) -> set[str]:
         events = self.events[item.order]

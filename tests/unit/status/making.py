@@ -88,7 +88,7 @@ def replayed(
     ids given, as far as they go.
     """
     ids = dict(enumerate(delivery_ids))
-    items = [_item(offset, one, ids.get(offset, f"d{offset}")) for offset, one in enumerate(told_in_order)]
+    items = [item_of(offset, one, ids.get(offset, f"d{offset}")) for offset, one in enumerate(told_in_order)]
     orders = {item.order for item in items if isinstance(item, OrderIn)}
     keys = {item.shipment for item in items if isinstance(item, ScanIn)}
     for order in orders:
@@ -111,7 +111,8 @@ def _loaded_again(world: World) -> World:
     return World(histories=world.histories, next_n=world.next_n, events=world.events, orders=world.orders)
 
 
-def _item(offset: int, one: tuple[str, StoredEvent] | Scan, delivery: str) -> ScanIn | OrderIn:
+def item_of(offset: int, one: tuple[str, StoredEvent] | Scan, delivery: str) -> ScanIn | OrderIn:
+    """Return a record as the engine reads it."""
     if isinstance(one, Scan):
         record = _record(SCANS, offset, SCAN.dump_json(one), key=one.key, delivery=delivery)
         return ScanIn(record, one, one.key, content_hash(one))

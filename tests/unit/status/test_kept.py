@@ -3,7 +3,8 @@
 import copy
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -37,8 +38,9 @@ def as_text(document: Document) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def watched(records: Sequence[Keyed | Scan]) -> World:
-    """Replay records, each fold compared with one that nothing was kept for, and each document once more at the end."""
+@contextmanager
+def folds_watched() -> Iterator[None]:
+    """Compare each fold with one that nothing was kept for, and each document once more at the end."""
     seen: list[tuple[Document, str]] = []
 
     def fold(key: str, events: Iterable[StoredEvent], read: Mapping[str, History], *, kept: Kept) -> Document:
@@ -50,10 +52,15 @@ def watched(records: Sequence[Keyed | Scan]) -> World:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(replay, "fold_order", fold)
-        world = replayed(records)
+        yield
     for document, text in seen:
         assert as_text(document) == text, "a document that was made is changed by nobody"
-    return world
+
+
+def watched(records: Sequence[Keyed | Scan]) -> World:
+    """Replay records, each fold watched."""
+    with folds_watched():
+        return replayed(records)
 
 
 def assert_changes_are_those_of_strangers(world: World) -> None:
