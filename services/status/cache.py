@@ -113,7 +113,7 @@ class Cache:
 
     def take_orders(self, keys: Collection[str]) -> dict[str, KnownOrder]:
         """Take out those of the orders that are in here; what is kept of any of them is the batch's from now on."""
-        self._lent.update(keys)
+        self.lend(keys)
         return self._take(self._orders, keys)
 
     def put(self, shipments: Mapping[str, KnownShipment], orders: Mapping[str, KnownOrder]) -> None:
@@ -128,6 +128,10 @@ class Cache:
         self.weight += sum(one.weight for one in shipments.values()) + sum(one.weight for one in orders.values())
         self._lent.difference_update(orders)
         self._lighten()
+
+    def lend(self, orders: Iterable[str]) -> None:
+        """Hold what is kept of orders for the batch's: it goes, unless they are put back once that is committed."""
+        self._lent.update(orders)
 
     def clear(self) -> None:
         """Forget everything."""

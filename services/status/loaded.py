@@ -87,6 +87,7 @@ class Loaded:
             else:
                 cache.kept.rewind(order)
         cache.put(shipments, orders)
+        cache.lend(world.orders)  # what is kept of them has taken scans that are not committed
 
     def put_back(self, cache: Cache) -> None:
         """Keep what the batch has left behind; call it once the batch is committed."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.scans import Scan
 from services.status import parcel_fold
-from services.status.cache import Cache, Stamp
+from services.status.cache import Cache, KnownOrder, Stamp
 from services.status.claiming import claims_on_the_way
 from services.status.kept import Kept, Steps
 from services.status.loaded import Loaded
@@ -191,6 +191,20 @@ def test_nobody_goes_back_over_a_time_that_was_told() -> None:
     world = kept_after(time, own=lives(OURS, LIFE[:1], hours=1))
     world.kept.rewind(KEY)
     assert KEY not in world.kept.orders
+
+
+def test_a_batch_that_fails_behind_what_it_took_back_leaves_nothing_of_its_scans() -> None:
+    world = replayed(ORDER)
+    cache = Cache(limit_bytes=10**9, kept=world.kept)
+    batch = batch_after(world, cache)
+    stamps = {key: Stamp(START, 0, n) for key, n in batch.next_n.items()}
+    apply(batch, lives(OURS, LIFE[:2], hours=1))
+    known = {KEY: KnownOrder(1, 1, None, batch.events[KEY], set())}
+    Loaded(batch, stamps, {}, {}, {}, known=known).give_back(batch, cache)
+    assert cache.order(KEY) is not None
+    assert KEY in cache.kept.orders
+    cache.begin()
+    assert KEY not in cache.kept.orders
 
 
 def test_after_a_batch_nothing_of_its_steps_is_kept() -> None:
