@@ -77,8 +77,8 @@ class KeptOrder:
     """By shipment id; only those whose next scan can simply be taken."""
     steps: dict[str, Steps] = field(default_factory=dict)
     """By shipment id, of the parcels that the batch at work has scans for."""
-    steady: bool = True
-    """Whether the steps are all that this batch did to its parcels."""
+    steady: bool = False
+    """Whether the steps are all that the batch at work did to its parcels: it was kept when the batch began."""
     shown: Shown | None = None
     first_date: tuple[Sequence[Weight], datetime | None, datetime | None] | None = None
     """With its parcels weighing so, open again since then: when somebody must look at the order itself (rule E15)."""

@@ -176,6 +176,27 @@ def test_nobody_goes_back_twice_before_the_end() -> None:
     assert KEY not in world.kept.orders
 
 
+def test_nobody_goes_back_to_before_the_scan_for_which_an_order_was_folded_first() -> None:
+    """What is kept of it has taken that scan, and nobody noted it."""
+    world = replayed(ORDER)
+    world.kept.forget(KEY)
+    apply(world, lives(OURS, LIFE[:1], hours=1))
+    world.kept.rewind(KEY)
+    assert KEY not in world.kept.orders
+
+
+def test_a_parcel_of_pieces_that_another_one_comes_before_is_folded_as_it_was() -> None:
+    known, *pieces = [one.model_copy(update={"piece": "1"}) for one in lives(OURS, LIFE[:3], hours=1)]
+    own = [*lives(THEIRS, LIFE[1:2], hours=2), *pieces]
+    with folds_watched():
+        world = kept_after(known, own=own)
+        loaded = replayed([*ORDER, known])
+        world.kept.rewind(KEY)
+        batch = again(replace(world, histories=loaded.histories), loaded)
+        apply(batch, own)
+    assert [one.document["parcels"][1]["stage"] for one in batch.published] == ["announced", "accepted", "in_transit"]
+
+
 def test_nobody_goes_back_over_another_reading_of_a_scan() -> None:
     label = staged("announced", 1, number=OURS, event_key="k", told_at=after(days=2))
     world = kept_after(label, own=[label.model_copy(update={"told_at": after(days=1)})])
