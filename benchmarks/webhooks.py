@@ -24,8 +24,6 @@ from services.runtime import clock
 from tests.stack import kafka
 
 CONNECTIONS: Final = 32
-PROMISED: Final = 1.5
-"""Times the requests of the naive route, and times less CPU."""
 _START_LIMIT_S: Final = 30.0
 _TICKS: Final = 100.0  # of /proc/PID/stat, a second
 
