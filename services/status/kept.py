@@ -117,10 +117,14 @@ class Kept:
     def drop(self, order: str, shipment: str) -> None:
         """Fold a parcel's history again the next time."""
         held = self.orders.get(order)
-        if held is not None:
-            held.parcels.pop(shipment, None)
-            held.unexpected = None
-            held.steady = False
+        if held is None:
+            return
+        if (steps := held.steps.get(shipment)) is not None and steps.again is not None:
+            self.forget(order)  # what its scans showed when they came first is not what they show now
+            return
+        held.parcels.pop(shipment, None)
+        held.unexpected = None
+        held.steady = False
 
     def rewind(self, order: str) -> None:
         """Go back to before the batch, which brought an order nothing but scans; they all come once more."""

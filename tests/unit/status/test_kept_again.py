@@ -160,6 +160,31 @@ def test_a_scan_that_others_took_of_a_parcel_that_is_gone_through_once_more_is_f
     assert KEY not in world.kept.orders
 
 
+def test_a_scan_that_others_have_under_a_number_that_two_orders_claim_is_seen_when_ours_come_once_more() -> None:
+    alias = [{"carrier": "royal-mail", "number": THEIRS}]
+    other = "main:1002"
+    first = told("shipment_created", event_id="s", number=OURS, aliases=alias, lines=[line(2)])
+    events: list[Keyed] = [
+        ORDER[0],
+        (KEY, first),
+        (other, told(event_id="p", order="1002")),
+        (other, told("shipment_created", event_id="s", order="1002", number=THEIRS)),
+    ]
+    own, theirs = lives(OURS, LIFE[1:3], hours=1), lives(THEIRS, LIFE[3:4], hours=9)
+    with folds_watched():
+        world = replayed(events)
+        cache = Cache(limit_bytes=10**9, kept=world.kept)
+        batch = batch_after(world, cache)
+        loaded = again(replace(batch, histories=copy.deepcopy(batch.histories)), batch)
+        apply(batch, own)
+        batch = taken_back(batch, loaded, cache)
+        by_others(batch, theirs)
+        apply(batch, own)
+    assert [one.document["parcels"][0]["stage"] for one in batch.published] == ["out_for_delivery"] * len(
+        batch.published
+    )
+
+
 def test_what_could_not_be_gone_through_to_its_end_is_forgotten() -> None:
     scans = lives(OURS, LIFE[:2], hours=1)
     world = kept_after(own=scans)
