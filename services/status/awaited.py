@@ -249,9 +249,9 @@ def _first_of_order(
 
 def _weights(parcels: Iterable[tuple[ParcelFacts, ShipmentState]], held: KeptOrder) -> Sequence[Weight] | None:
     """Return how the parcels weigh in the last document; None where it is not of all that they have seen."""
-    for parcel, state in parcels:
+    for parcel, _ in parcels:
         known = held.parcels.get(parcel.shipment)
-        if known is None or known.drawn is None or known.drawn.verdicts != len(state.verdicts):
+        if known is None or known.shows is None:
             return None
     return None if held.shown is None else held.shown.weights
 

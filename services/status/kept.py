@@ -45,24 +45,24 @@ class Steps:
     """Event keys, in the order in which they were taken."""
     drawn: dict[int, Drawn] = field(default_factory=dict)
     """After so many of them."""
-    again: int | None = None
-    """So many of them have come once more; None: what is kept of the parcel has taken just these."""
+    at: int = 0
+    """So many of them have come."""
 
-    def show(self) -> Drawn | None:
-        """Return what the parcel shows now, where that is known."""
-        return self.drawn.get(len(self.scans) if self.again is None else self.again)
+    @property
+    def behind(self) -> bool:
+        """Whether some are still to come once more: what is kept of the parcel has taken those already."""
+        return self.at < len(self.scans)
 
-    def keep(self, drawn: Drawn) -> None:
-        """Keep what the parcel shows now."""
-        self.drawn[len(self.scans) if self.again is None else self.again] = drawn
+    def note(self, event_key: str) -> None:
+        """Note a scan that comes first."""
+        self.scans.append(event_key)
+        self.at += 1
 
     def come_again(self, event_key: str) -> bool:
         """Take the next scan once more; False where it is another one."""
-        if self.again is None or self.scans[self.again] != event_key:
+        if not self.behind or self.scans[self.at] != event_key:
             return False
-        self.again += 1
-        if self.again == len(self.scans):
-            self.again = None
+        self.at += 1
         return True
 
 
@@ -82,6 +82,16 @@ class KeptOrder:
     shown: Shown | None = None
     first_date: tuple[Sequence[Weight], datetime | None, datetime | None] | None = None
     """With its parcels weighing so, open again since then: when somebody must look at the order itself (rule E15)."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether scans of the batch at work are still to come once more."""
+        return any(steps.behind for steps in self.steps.values())
+
+    def rewound(self, shipment: str) -> Steps | None:
+        """Return the steps of a parcel that is behind what is kept of it."""
+        steps = self.steps.get(shipment)
+        return steps if steps is not None and steps.behind else None
 
 
 @dataclass(slots=True)
@@ -103,8 +113,7 @@ class Kept:
         if held is None:
             return
         _judge_again(held, scan)
-        steps = held.steps.get(shipment)
-        if steps is not None and steps.again is not None:
+        if (steps := held.rewound(shipment)) is not None:
             if not (own and steps.come_again(scan.event_key)):
                 self.forget(order)
             return
@@ -119,7 +128,7 @@ class Kept:
         held = self.orders.get(order)
         if held is None:
             return
-        if (steps := held.steps.get(shipment)) is not None and steps.again is not None:
+        if held.rewound(shipment) is not None:
             self.forget(order)  # what its scans showed when they came first is not what they show now
             return
         held.parcels.pop(shipment, None)
@@ -131,18 +140,18 @@ class Kept:
         held = self.orders.get(order)
         if held is None:
             return
-        if not held.steady or held.facts.times or any(steps.again is not None for steps in held.steps.values()):
+        if not held.steady or held.facts.times or held.behind:
             self.forget(order)
             return
         for steps in held.steps.values():
-            steps.again = 0
+            steps.at = 0
 
     def settle(self, order: str) -> None:
         """End a batch: what it did will not be done once more."""
         held = self.orders.get(order)
         if held is None:
             return
-        if any(steps.again is not None for steps in held.steps.values()):
+        if held.behind:
             self.forget(order)
             return
         held.steps.clear()
@@ -155,8 +164,8 @@ def _note(held: KeptOrder, shipment: str, parcel: KeptParcel | None, scan: Scan)
     if steps is None:
         steps = held.steps[shipment] = Steps()
         if parcel is not None and (drawn := parcel.shows) is not None:
-            steps.keep(drawn)
-    steps.scans.append(scan.event_key)
+            steps.drawn[0] = drawn
+    steps.note(scan.event_key)
 
 
 def _judge_again(held: KeptOrder, scan: Scan) -> None:

@@ -64,8 +64,7 @@ def fold_order(
 
 def _drawn(key: str, parcel: ParcelFacts, histories: Mapping[str, History], *, held: KeptOrder) -> Drawn:
     """Return a parcel as it shows, as it was drawn before where it has taken no scan since."""
-    steps = held.steps.get(parcel.shipment)
-    if steps is not None and steps.again is not None:
+    if (steps := held.rewound(parcel.shipment)) is not None:
         return _drawn_again(key, parcel, histories, held=held, steps=steps)
     known = held.parcels.get(parcel.shipment)
     if known is not None and (drawn := known.shows) is not None:
@@ -75,8 +74,8 @@ def _drawn(key: str, parcel: ParcelFacts, histories: Mapping[str, History], *, h
     drawn = _draw(parcel, state, before)
     if (known := held.parcels.get(parcel.shipment)) is not None:
         known.drawn = drawn
-    if steps is not None:
-        steps.keep(drawn)
+    if (steps := held.steps.get(parcel.shipment)) is not None:
+        steps.drawn[steps.at] = drawn
     return drawn
 
 
@@ -84,10 +83,10 @@ def _drawn_again(
     key: str, parcel: ParcelFacts, histories: Mapping[str, History], *, held: KeptOrder, steps: Steps
 ) -> Drawn:
     """Return a parcel as it was when these scans came first: what is kept of it has taken later ones already."""
-    drawn = steps.show()
+    drawn = steps.drawn.get(steps.at)
     if drawn is None:
         drawn = _draw(parcel, fold_parcel(key, held.facts, parcel, histories), None)
-        steps.keep(drawn)
+        steps.drawn[steps.at] = drawn
     return drawn
 
 

@@ -268,4 +268,4 @@ def test_nothing_is_gone_back_over_of_an_order_that_was_never_folded() -> None:
 
 
 def test_a_step_that_is_not_gone_through_again_does_not_come_again() -> None:
-    assert not Steps(scans=["k"]).come_again("k")
+    assert not Steps(scans=["k"], at=1).come_again("k")
