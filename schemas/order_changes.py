@@ -4,11 +4,11 @@ Each may say who caused it (`by`) and why (`reason`); an agent's override must. 
 of all events stands in `order_events.py`.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import Identifier, Instant, LongText, ShortText, Word
+from schemas.base import FilledText, Identifier, Instant, LongText, ShortText, Word
 from schemas.order_values import (
     MAX_LINES,
     Author,
@@ -126,7 +126,7 @@ class OverrideSet(OrderEventBase):
 
     type: Literal["override_set"]
     by: Author
-    reason: Annotated[LongText, Field(min_length=1)]
+    reason: FilledText
     shipment: Identifier
     stage: Word
     leg: Word = "outbound"

@@ -8,11 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.base import Identifier, Instant, LongText, Quantity, ShortText, Word, clean_text
+from schemas.base import FilledText, Identifier, Instant, LongText, Quantity, ShortText, Word, clean_text
 
 IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 SHORT: TypeAdapter[str] = TypeAdapter(ShortText)
 LONG: TypeAdapter[str] = TypeAdapter(LongText)
+FILLED: TypeAdapter[str] = TypeAdapter(FilledText)
 WORD: TypeAdapter[str] = TypeAdapter(Word)
 INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 QUANTITY: TypeAdapter[int] = TypeAdapter(Quantity)
@@ -50,6 +51,35 @@ def test_free_text_that_was_read_reads_the_same_again(text: str) -> None:
     assert SHORT.validate_python(once) == once
     assert "\x00" not in once
     once.encode()
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=210) | st.text(max_size=210))
+@example("")
+@example(" ")
+@example("x")
+@example("x\n")
+@example("x\x7f")
+@example("\tx")
+@example("é")
+@example("x" * 200)
+@example("x" * 201)
+@example("x" * 199 + " y")
+def test_what_is_recognized_as_clean_is_what_cleaning_would_leave(text: str) -> None:
+    assert SHORT.validate_python(text) == clean_text(text)[:200].rstrip()
+
+
+@pytest.mark.parametrize("text", [SHORT, LONG, FILLED])
+def test_what_is_no_text_is_refused_with_one_cause(text: TypeAdapter[str]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        text.validate_python(["a"])
+    assert [(one["loc"], one["type"]) for one in refused.value.errors()] == [((), "string_type")]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\x00\u200b"])
+def test_a_text_that_must_be_filled_is_refused_where_cleaning_leaves_nothing(text: str) -> None:
+    assert FILLED.validate_python("x" * 1001) == "x" * 1000
+    with pytest.raises(ValidationError, match="at least 1 character"):
+        FILLED.validate_python(text)
 
 
 @pytest.mark.parametrize(
