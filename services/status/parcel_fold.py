@@ -84,6 +84,7 @@ def _visible(key: str, parcel: ParcelFacts, histories: Mapping[str, History]) ->
     readings: dict[tuple[str, str], Scan] = {}
     of_many: set[str] = set()
     whole = True
+    of_each: list[list[Scan]] = []
     for shipment_key in parcel.keys:
         history = histories.get(shipment_key)
         if history is None or not history.readings:
@@ -94,9 +95,12 @@ def _visible(key: str, parcel: ParcelFacts, histories: Mapping[str, History]) ->
         visible = {scan.event_key for scan in scans_of(parcel.start, claims.values(), told)}
         whole = whole and len(claims) == 1 and len(visible) == len(told)
         readings |= {at: scan for at, scan in history.readings.items() if at[0] in visible}
+        of_each.append(told)
         if len(claims) > 1:
             of_many |= visible
-    scans = _without_others_times(parcel, merged(readings.items()), of_many)
+    # Most parcels have one key and all of its scans.
+    told = of_each[0] if whole and len(of_each) == 1 else merged(readings.items())
+    scans = _without_others_times(parcel, told, of_many)
     if parcel.is_return:
         # The shop knows which way it travels; carriers call such a parcel outbound, and its end "delivered" (R6).
         scans = [scan.model_copy(update={"leg": Leg.RETURN.value}) for scan in scans]

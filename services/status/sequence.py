@@ -71,8 +71,11 @@ def _is_before(scan: Scan, moment: datetime) -> bool:
 
 def outranked(scans: Iterable[Scan]) -> frozenset[str]:
     """Return the scans that a more trusted source contradicts or repeats at their own instant (R3)."""
+    everything = list(scans)
     by_moment: dict[datetime, list[Scan]] = {}
-    for scan in scans:
+    if len({_trust(scan) for scan in everything}) == 1:
+        return frozenset()  # nobody is trusted more than another, as with most parcels
+    for scan in everything:
         if scan.kind == ScanKind.SCAN and rank(scan) and not is_of_a_day(scan):
             by_moment.setdefault(moment_of(scan, instant(scan)), []).append(scan)
     return frozenset(
