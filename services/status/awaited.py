@@ -227,7 +227,7 @@ def _first_of_parcel(
         return known.first_date[1]
     route = route_of(held.facts, parcel) if known is None else known.folding.run.told.route
     possible = sorted(_possible(order, held.facts, parcel, state, route=route), key=lambda one: one.expectation.due_at)
-    told = _told_of_parcel(parcel, world.histories) if possible else ()
+    told = _told_of_parcel(parcel, world.histories) if known is None else known.folding.seen
     # An identity is dear: asked for of the earliest only, and of the next where that was told.
     first = next((one.expectation.due_at for one in possible if not _is_told(one, held.facts, told)), None)
     if known is not None:

@@ -5,10 +5,11 @@ beforehand is little left of one (docs/decisions/0024-one-compressed-copy-of-wha
 says which words those are, or, as `{`, that the message is plain, as older programs stored it.
 """
 
-import json
 import zlib
 from importlib import resources
 from typing import Final
+
+from pydantic_core import from_json
 
 from services.runtime.errors import Misconfigured
 from services.status.drawn import Document
@@ -69,9 +70,9 @@ def is_shortened(value: bytes) -> bool:
 def document(order: str, doc: str | None, message: bytes | None) -> Document | None:
     """Return what an order shows: the document that its row has, else that of the message; None where neither is."""
     if doc is not None:
-        stored: Document = json.loads(doc)
+        stored: Document = from_json(doc)
         return stored
     if message is None:
         return None
-    told = json.loads(unpack(order, message))
+    told = from_json(unpack(order, message))
     return {name: value for name, value in told.items() if name not in _OF_THE_MESSAGE}

@@ -82,6 +82,8 @@ class ParcelFacts:
     dispatched: StoredEvent | None = None
     overrides: list[Override] = field(default_factory=list)
     """What agents said of where it is, oldest first; one without a stage ends the one before (R17)."""
+    keys: tuple[str, ...] = ()
+    """All keys whose histories this parcel reads (rule E4); known once everything is gathered."""
 
     @property
     def start(self) -> datetime:
@@ -92,12 +94,6 @@ class ParcelFacts:
     def key(self) -> str | None:
         """The shipment key, or None while no readable number is known."""
         return None if self.number is None else shipment_key(self.carrier, self.number)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """All keys whose histories this parcel reads (rule E4)."""
-        references = (reference_key(kind, value) for kind, value in sorted(self.references.items()))
-        return tuple(dict.fromkeys(key for key in (self.key, *self.aliases, *references) if key is not None))
 
 
 @dataclass(slots=True)
@@ -118,9 +114,16 @@ def gather_parcels(ordered: Iterable[StoredEvent]) -> Parcels:
     for stored in events:
         _note_change(parcels, stored)
         _note_override(parcels, stored)
+    for parcel in parcels.known.values():
+        parcel.keys = _keys(parcel)
     created = sorted(parcels.known.values(), key=lambda parcel: (parcel.start, parcel.shipment))
     parcels.known = {parcel.shipment: parcel for parcel in created}
     return parcels
+
+
+def _keys(parcel: ParcelFacts) -> tuple[str, ...]:
+    references = (reference_key(kind, value) for kind, value in sorted(parcel.references.items()))
+    return tuple(dict.fromkeys(key for key in (parcel.key, *parcel.aliases, *references) if key is not None))
 
 
 def _note_parcel(parcels: Parcels, stored: StoredEvent) -> None:
