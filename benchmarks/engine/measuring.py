@@ -18,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from benchmarks.engine.designs.design import Design
+from benchmarks.engine.lock_waits import lock_waits
 from benchmarks.engine.stack import Stack, Workers
 
 POLL_S: Final = 0.02
@@ -73,6 +74,9 @@ class Measured:
     """An event."""
     wal_bytes: float
     """An event."""
+    lock_waits: float = 0.0
+    """The share of the workers' time in which they waited for a lock of Postgres."""
+    deadlocks: int = 0
 
     @property
     def events_per_second(self) -> float:
@@ -121,9 +125,10 @@ class Watch:
     async def measure(self, begins: int, total: int, *, measured_from: float = MEASURED_FROM) -> Measured:
         """Measure the records between two counts but for a first part; raises StandsStillError, TooSmallError."""
         await self._until(begins + round((total - begins) * measured_from))
-        first = await self._moment()
-        await self.until_done(total)
-        last = await self._moment()
+        async with lock_waits(self._dsn) as waits:
+            first = await self._moment()
+            await self.until_done(total)
+            last = await self._moment()
         events = total - first.done
         if events <= 0:
             raise TooSmallError(f"{self._design.name}: the load was done at once")
@@ -132,6 +137,8 @@ class Watch:
             seconds=last.at - first.at,
             cpu_us=last.cpu.since(first.cpu, events),
             wal_bytes=round((last.wal - first.wal) / events),
+            lock_waits=waits.share(self._design.processes),
+            deadlocks=waits.deadlocks,
         )
 
     async def _until(self, count: int) -> None:

@@ -54,6 +54,16 @@ class Figures:
         return round(statistics.median(one.measured.wal_bytes for one in self.rounds))
 
     @property
+    def lock_waits(self) -> float:
+        """The median share of the workers' time."""
+        return statistics.median(one.measured.lock_waits for one in self.rounds)
+
+    @property
+    def deadlocks(self) -> int:
+        """Of all rounds."""
+        return sum(one.measured.deadlocks for one in self.rounds)
+
+    @property
     def messages_per_event(self) -> float:
         """How many events led to a message."""
         return round(statistics.median(one.messages / one.records for one in self.rounds), 3)
@@ -83,6 +93,8 @@ def ratios(designs: Mapping[str, Figures], *, cores: int) -> dict[str, float]:
         found["trackfold_2 / what the CPU allows"] = round(
             two.events_per_second * two.cpu_us.total / (cores * 1_000_000), 2
         )
+        found["trackfold_2, lock waits / time of its workers"] = round(two.lock_waits, 3)
+        found["trackfold_2, deadlocks of all rounds"] = two.deadlocks
     return found
 
 
@@ -104,7 +116,8 @@ def line(measured: Measured) -> str:
     cpu = measured.cpu_us
     return (
         f"{measured.events_per_second:>10,.0f} events/s   us: {cpu.service:,.0f} / {cpu.postgres:,.0f} / "
-        f"{cpu.broker:,.0f}   WAL {measured.wal_bytes:,.0f}   {measured.seconds:.1f} s, clean"
+        f"{cpu.broker:,.0f}   WAL {measured.wal_bytes:,.0f}   waits {measured.lock_waits:.1%}   "
+        f"{measured.seconds:.1f} s, clean"
     )
 
 
