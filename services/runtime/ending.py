@@ -36,9 +36,17 @@ async def _end(task: "asyncio.Future[Any]", what: str) -> None:
         return
     # What it ends with is nobody's: who waited for it has been told otherwise.
     task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    told: asyncio.CancelledError | None = None
     for _ in range(_TOLD_AT_MOST):
         task.cancel()
-        ended, _ = await asyncio.wait({task}, timeout=_TOLD_EVERY_S)
-        if ended:
-            return
-    raise Exit(ExitCode.TRY_AGAIN, "would_not_end", f"{what} took too long and could not be ended")
+        try:
+            await asyncio.wait({task}, timeout=_TOLD_EVERY_S)
+        except asyncio.CancelledError as again:
+            # Whoever waits shall end as well, and does so once nothing runs behind its back.
+            told = again
+        if task.done():
+            break
+    else:
+        raise Exit(ExitCode.TRY_AGAIN, "would_not_end", f"{what} took too long and could not be ended")
+    if told is not None:
+        raise told

@@ -1,6 +1,7 @@
 """A limit holds around what takes the end of a wait for somebody else's."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -17,6 +18,15 @@ async def deaf(times: int, told: list[str]) -> str:
             told.append("end")
     await asyncio.Event().wait()
     return "never"
+
+
+async def deaf_once(waiting: Callable[[], "asyncio.Future[None]"]) -> None:
+    """Pass over being told to end for the first time: whoever waits is told to end just then."""
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        waiting().cancel()
+    await asyncio.Event().wait()
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +87,24 @@ async def test_whoever_is_told_to_end_meanwhile_ends_it_as_well() -> None:
     outer = asyncio.ensure_future(ending.within(inner, 60, what="joining"))
     await asyncio.sleep(0)
     outer.cancel()
+    await asyncio.wait({outer}, timeout=5)
+    assert outer.cancelled()
+    assert inner.cancelled()
+
+
+async def test_whoever_is_told_to_end_again_while_it_ends_something_ends_it_all_the_same() -> None:
+    inner = asyncio.ensure_future(deaf_once(lambda: outer))
+    outer = asyncio.ensure_future(ending.within(inner, 60, what="joining"))
+    await asyncio.sleep(0)
+    outer.cancel()
+    await asyncio.wait({outer}, timeout=5)
+    assert outer.cancelled()
+    assert inner.cancelled()
+
+
+async def test_whoever_is_told_to_end_after_the_limit_hears_of_that_and_not_of_the_limit() -> None:
+    inner = asyncio.ensure_future(deaf_once(lambda: outer))
+    outer = asyncio.ensure_future(ending.within(inner, 0.01, what="joining"))
     await asyncio.wait({outer}, timeout=5)
     assert outer.cancelled()
     assert inner.cancelled()
