@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
-from services.runtime.errors import Exit, ExitCode
+from services.runtime.errors import Exit, ExitCode, Transient
 
 Answer = TypeVar("Answer")
 
@@ -20,6 +20,7 @@ async def within(asked: Awaitable[Answer], limit_s: float, *, what: str) -> Answ
     """Wait so many seconds for something that must not go on behind our back; nothing of it runs any more after that.
 
     Raises TimeoutError where it took longer, and Exit (75) where it would not end even so: a new process is free of it.
+    That goes before the end of whoever waits, too. Raises Transient where somebody else has ended it.
     """
     task = asyncio.ensure_future(asked)
     try:
@@ -28,6 +29,9 @@ async def within(asked: Awaitable[Answer], limit_s: float, *, what: str) -> Answ
         await _end(task, what)
     if not in_time:
         raise TimeoutError
+    if task.cancelled():
+        # As a CancelledError it would pass for the end of whoever waits, and nobody would try again.
+        raise Transient("ended_by_others", f"{what} was ended, and not by whoever waits for it")
     return task.result()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from services.runtime import ending
-from services.runtime.errors import Exit, ExitCode
+from services.runtime.errors import Exit, ExitCode, Transient
 
 
 async def deaf(times: int, told: list[str]) -> str:
@@ -47,6 +47,14 @@ async def test_what_goes_wrong_in_time_goes_wrong_as_it_did() -> None:
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
+        await ending.within(ask(), 10, what="asking")
+
+
+async def test_what_somebody_else_has_ended_is_to_be_tried_again_and_is_not_the_end_of_whoever_waits() -> None:
+    async def ask() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(Transient, match="asking was ended"):
         await ending.within(ask(), 10, what="asking")
 
 
@@ -107,4 +115,17 @@ async def test_whoever_is_told_to_end_after_the_limit_hears_of_that_and_not_of_t
     outer = asyncio.ensure_future(ending.within(inner, 0.01, what="joining"))
     await asyncio.wait({outer}, timeout=5)
     assert outer.cancelled()
+    assert inner.cancelled()
+
+
+async def test_that_something_would_not_end_goes_before_the_end_of_whoever_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ending, "_TOLD_AT_MOST", 1)
+    inner = asyncio.ensure_future(deaf_once(lambda: outer))
+    outer = asyncio.ensure_future(ending.within(inner, 0.01, what="joining"))
+    await asyncio.wait({outer}, timeout=5)
+    assert isinstance(outer.exception(), Exit)
+    inner.cancel()
+    await asyncio.wait({inner}, timeout=5)
     assert inner.cancelled()
