@@ -14,7 +14,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from services.runtime import delivery, ending, kafka, log_reading, metrics, subscribing
 from services.runtime.delivery import Decision
-from services.runtime.errors import ExitCode, Stopping, Transient
+from services.runtime.errors import Exit, ExitCode, Stopping, Transient
 from services.runtime.kafka import Record
 from services.runtime.lag_watch import LagWatch
 from services.runtime.life import Life
@@ -31,6 +31,8 @@ log = structlog.stdlib.get_logger("trackfold.consume")
 
 _KAFKA_COMMIT_S: Final = 5.0
 _START_MARGIN_S: Final = 30.0
+#: For all that is not waiting for Kafka when a member leaves its group: tasks and connections are closed.
+_LEAVE_MARGIN_S: Final = 5.0
 _GO_BACK_S: Final = 20.0
 
 
@@ -96,7 +98,7 @@ class Reader:
             # Left to itself it could become a member of the group that nobody polls.
             await ending.within(broker.start(), limit_s, what=f"{self.name}: joining its group")
         except BaseException:
-            await broker.stop()
+            await self._leave_group(broker)
             raise
         self._broker = broker
         self._lag = LagWatch(self._life, self._settings, self, self._topics)
@@ -109,7 +111,19 @@ class Reader:
         if self._heart is not None:
             self._life.watchdog.forget(self._heart)
         if self._broker is not None:
-            await self._broker.stop()
+            await self._leave_group(self._broker)
+
+    async def _leave_group(self, broker: "KafkaBroker") -> None:
+        process = self._life.settings.process
+        # The batch at work has as long as a drain. Then aiokafka may wait twice before it gives up by itself, for what
+        # it had asked (to join) and for its leaving: Kafka being away is no reason to end.
+        limit_s = process.drain_s + kafka.consumer_hangs_s(self._settings) + _LEAVE_MARGIN_S
+        what = f"{self.name}: leaving its group"
+        try:
+            await ending.within(broker.stop(), limit_s, what=what)
+        except TimeoutError as exc:
+            # It cannot be stopped twice, and its heartbeats may go on: nobody would read what such a member owns.
+            raise Exit(ExitCode.TRY_AGAIN, "not_left", f"{what} took too long") from exc
 
     @property
     def heart(self) -> Heart:
