@@ -161,14 +161,20 @@ class Reader:
     def _listener(self) -> ConsumerRebalanceListener | None:
         return None
 
-    async def _handle(self, raw: Sequence["ConsumerRecord[bytes, bytes]"]) -> None:
-        """Take a batch from FastStream. Never raises: FastStream would log it and go on behind the batch."""
+    async def _handle(self, raw: list["ConsumerRecord[bytes, bytes]"]) -> None:
+        """Take a batch from FastStream, and leave it an empty list.
+
+        Never raises: FastStream would log it and go on behind the batch.
+        """
         if self._ended:
             # The process is ending over an earlier batch; nothing behind it may be used.
             return
         records = sorted(
             (kafka.record(self._settings, one) for one in raw), key=lambda one: (one.topic, one.partition, one.offset)
         )
+        # FastStream's message stands in the context of this call, and every timer that is set meanwhile keeps that:
+        # asyncpg sets one of five minutes for each statement it prepares.
+        raw.clear()
         try:
             await self._take(records)
         except Stopping:

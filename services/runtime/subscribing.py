@@ -25,7 +25,7 @@ _POLL_MS: Final = 25
 MAX_RECORDS: Final = 500
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
-Handler = Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]
+Handler = Callable[[list[ConsumerRecord[bytes, bytes]]], Awaitable[None]]
 
 
 class _Broker(KafkaBroker):
@@ -107,7 +107,11 @@ def subscribe(
 
 async def _parse(raw: "tuple[ConsumerRecord[bytes, bytes], ...]") -> KafkaMessage:
     # FastStream's own parser decodes headers as UTF-8 and stops at the first that is not, and reads `reply_to`.
-    return KafkaMessage(body=b"", raw_message=raw, headers={}, reply_to="", correlation_id="", consumer=FAKE_CONSUMER)
+    # A list: whoever has taken the records empties it, however long the message is kept.
+    records: Any = list(raw)
+    return KafkaMessage(
+        body=b"", raw_message=records, headers={}, reply_to="", correlation_id="", consumer=FAKE_CONSUMER
+    )
 
 
 async def _decode(message: KafkaMessage) -> object:
