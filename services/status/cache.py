@@ -1,8 +1,9 @@
 """What a process keeps of orders and parcels between its batches, so that it need not read their histories again.
 
 Nothing here is believed: each entry bears a stamp, and what the locked rows say decides whether it is used, brought up
-to date, or read anew (`loading.py`). A batch takes its entries out and puts them back after its COMMIT: whatever
-happens in between, nothing half-changed stays. Bounded in bytes; what was not used for longest goes first. Pure.
+to date, or read anew (`loading.py`). A batch takes its entries out and puts them back after its COMMIT, or before it as
+they were when it began: whatever happens in between, nothing half-changed stays. Bounded in bytes; what was not used
+for longest goes first. Pure.
 """
 
 import itertools
