@@ -57,6 +57,9 @@ async def _run(life: Life, start: Start) -> ExitCode:
     starting = asyncio.create_task(_start(life, start), name="start")
     told = asyncio.create_task(life.draining.wait(), name="told to stop")
     await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.cancelled():
+        # A library that ends its own tasks ended ours: not all of us has started, and nobody else would say so.
+        life.exit(ExitCode.TRY_AGAIN, "the start was ended, and not by whoever waits for it")
     if not told.done():
         await told
     starting.cancel()

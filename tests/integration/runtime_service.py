@@ -43,6 +43,8 @@ class Service:
         """Serve, connect, consume, loop."""
         if self.mode == "misconfigured":
             raise Misconfigured("made_up", "this cannot work", hint="try something else")
+        if self.mode == "start ended by others":
+            raise asyncio.CancelledError
         door = await life.serve(self.settings.http)
         pool = await life.enter(
             "postgres", lambda: postgres.open_pool(self.settings.postgres, "trackfold-test", schema="probe")

@@ -204,6 +204,7 @@ async def test_a_database_that_goes_away_and_comes_back_is_seen_in_readyz_and_co
     [
         ("misconfigured", {}, 78),
         ("loop fails", {}, 75),
+        ("start ended by others", {}, 75),
         ("blocked", {"TRACKFOLD_PROCESS__WATCHDOG_S": "2"}, 70),
         ("well", {"DATABASE_URL": "postgresql://127.0.0.1:1/none?target_session_attrs=rubbish"}, 78),
         ("well", {"TRACKFOLD_FAILPOINTS": "nowhere:kill"}, 78),
