@@ -37,6 +37,7 @@ async def test_only_what_was_done_since_it_watches_counts(kafka: Kafka, database
         await connection.close(timeout=5)
 
 
+COUNTED = "select deadlocks from pg_stat_database where datname = current_database()"
 LOCK = "select pg_advisory_xact_lock(1)"
 
 
@@ -59,20 +60,21 @@ async def test_who_waits_for_a_lock_is_seen_and_who_waits_for_nothing_is_not(dat
 
 
 async def test_a_deadlock_is_counted(database: str) -> None:
-    first, second = [await asyncpg.connect(database, timeout=10, command_timeout=20) for _ in range(2)]
+    first, second, watching = [await asyncpg.connect(database, timeout=10, command_timeout=20) for _ in range(3)]
     try:
         await first.execute("set deadlock_timeout = '10ms'")
         await second.execute("set deadlock_timeout = '10ms'")
         async with lock_waits(database) as found:
             with pytest.raises(asyncpg.DeadlockDetectedError):
                 await _deadlock(first, second)
-            # The server writes down what a backend counted at its end at the latest.
+            # A backend writes down what it counted when it ends, and nobody waits for that.
             await first.close(timeout=5)
             await second.close(timeout=5)
+            await eventually(lambda: watching.fetchval(COUNTED), what="a deadlock that is written down")
         assert found.deadlocks == 1
     finally:
-        await first.close(timeout=5)
-        await second.close(timeout=5)
+        for one in (first, second, watching):
+            await one.close(timeout=5)
 
 
 async def _deadlock(first: Any, second: Any) -> None:
